@@ -1,0 +1,98 @@
+"""TLS certificates for the public hosts, proved by DNS records in the hosted zone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pulumi_aws import acm, route53
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostedZone:
+    """The public DNS zone that holds the hosts."""
+
+    name: str
+    id: Output[str]
+
+
+def hosted_zone(name: str, *, create: bool, opts: ResourceOptions) -> HostedZone:
+    """The public hosted zone `name`: made by this stack, or the account's that exists already."""
+    if create:
+        return HostedZone(name=name, id=route53.Zone(name, name=name, opts=opts).zone_id)
+    found = route53.get_zone_output(name=name, private_zone=False)
+    return HostedZone(name=name, id=found.zone_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateArgs:
+    hosts: Sequence[str]  # the first is the certificate's domain name
+    zone: HostedZone
+    regions: Sequence[str]  # CloudFront takes certificates of us-east-1, a load balancer its own
+
+
+class Certificate(ComponentResource):
+    """One certificate a region for the same hosts, with a common set of validation records.
+
+    ACM asks for the same record for a name in every region of an account, so one record a host
+    proves all of them (ACM user guide, "DNS validation").
+    """
+
+    def __init__(
+        self, name: str, args: CertificateArgs, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("otakaro:index:Certificate", name, None, opts)
+        child = ResourceOptions(parent=self)
+
+        certificates = {
+            region: acm.Certificate(
+                f"{name}-{region}",
+                domain_name=args.hosts[0],
+                subject_alternative_names=list(args.hosts[1:]),
+                validation_method="DNS",
+                region=region,
+                tags={"Name": name},
+                # A listener or distribution holds on to the old one until it has the new.
+                opts=child,
+            )
+            for region in args.regions
+        }
+        options = certificates[args.regions[0]].domain_validation_options
+        records = [
+            route53.Record(
+                f"{name}-{host}",
+                zone_id=args.zone.id,
+                name=_option(options, host, "resource_record_name"),
+                type="CNAME",
+                ttl=300,
+                records=[_option(options, host, "resource_record_value")],
+                allow_overwrite=True,  # another stack's certificate may have left the same record
+                opts=child,
+            )
+            for host in args.hosts
+        ]
+        # Only a validated certificate's ARN may reach a listener or a distribution.
+        self.arns: dict[str, Output[str]] = {
+            region: acm.CertificateValidation(
+                f"{name}-{region}",
+                certificate_arn=certificate.arn,
+                validation_record_fqdns=[record.fqdn for record in records],
+                region=region,
+                opts=child,
+            ).certificate_arn
+            for region, certificate in certificates.items()
+        }
+        self.register_outputs({"arns": self.arns})
+
+
+def _option(
+    options: pulumi.Output[Sequence[acm.outputs.CertificateDomainValidationOption]],
+    host: str,
+    field: str,
+) -> Input[str]:
+    """The `field` of the validation option that ACM gave for `host`."""
+
+    def find(found: Sequence[acm.outputs.CertificateDomainValidationOption]) -> str:
+        return str(next(getattr(option, field) for option in found if option.domain_name == host))
+
+    return options.apply(find)

@@ -1,0 +1,327 @@
+"""The VPC over two or three zones, and who may talk to whom in it."""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pulumi_aws import cloudwatch, ec2, iam, servicediscovery, vpc
+
+from policies import policy, statement, trust
+
+CLOUDFRONT: Final = "cloudfront"
+INTERNET: Final = "internet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """One permission: `client` may open TCP connections to `server` on `port`.
+
+    Both are names of security groups, made as the rows name them, or CLOUDFRONT (as client:
+    CloudFront's origin-facing addresses) or INTERNET (as server: any address).
+    """
+
+    client: str
+    server: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where something runs: one private subnet a zone, and its security group."""
+
+    subnets: dict[str, Output[str]]
+    security_group_id: Output[str]
+
+    @property
+    def subnet_ids(self) -> list[Output[str]]:
+        return list(self.subnets.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkArgs:
+    region: str
+    cidr: str  # /16 to /23
+    zones: Sequence[str]  # full names; each gets a public and a private subnet
+    nat_gateways: int  # from 1 to one a zone; zones without their own use the first
+    traffic: Sequence[Traffic]
+    flow_log_traffic: str  # REJECT, ACCEPT or ALL
+    log_retention_days: int
+    private_domain: str  # of the names that only the VPC resolves
+
+
+class Network(ComponentResource):
+    """VPC, subnets, NAT, S3 endpoint, flow log, private DNS namespace and security groups."""
+
+    def __init__(self, name: str, args: NetworkArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("otakaro:index:Network", name, None, opts)
+        self._name = name
+        self._args = args
+        self._child = ResourceOptions(parent=self)
+
+        self._vpc = ec2.Vpc(
+            name,
+            cidr_block=args.cidr,
+            enable_dns_support=True,
+            enable_dns_hostnames=True,  # EFS and Cloud Map names resolve only with it
+            tags={"Name": name},
+            opts=self._child,
+        )
+        self.vpc_id: Output[str] = self._vpc.id
+        # The default group belongs to AWS; adopted without rules it lets nothing through (EC2.2).
+        ec2.DefaultSecurityGroup(name, vpc_id=self.vpc_id, opts=self._child)
+        # Eight equal parts: the lower half private, the upper half public.
+        parts = [str(part) for part in ipaddress.IPv4Network(args.cidr).subnets(prefixlen_diff=3)]
+        self.public_subnets = self._subnets("public", parts[4:])
+        self.private_subnets = self._subnets("private", parts[:4])
+        self.egress = self._routes()
+        self._flow_log()
+        self.security_groups = self._security_groups()
+        self._rules()
+        self.namespace = servicediscovery.PrivateDnsNamespace(
+            name,
+            name=args.private_domain,
+            vpc=self.vpc_id,
+            description="Names that only this VPC resolves",
+            opts=self._child,
+        )
+        self.register_outputs({"vpc_id": self.vpc_id})
+
+    def place(self, group: str) -> Place:
+        """The private subnets with the security group that the traffic table calls `group`."""
+        return Place(
+            subnets={zone: subnet.id for zone, subnet in self.private_subnets.items()},
+            security_group_id=self.security_groups[group].id,
+        )
+
+    def _subnets(self, kind: str, blocks: Sequence[str]) -> dict[str, ec2.Subnet]:
+        return {
+            zone: ec2.Subnet(
+                f"{self._name}-{kind}-{zone}",
+                vpc_id=self.vpc_id,
+                cidr_block=block,
+                availability_zone=zone,
+                map_public_ip_on_launch=False,
+                tags={"Name": f"{self._name}-{kind}-{zone}"},
+                opts=self._child,
+            )
+            for zone, block in zip(self._args.zones, blocks, strict=False)
+        }
+
+    def _routes(self) -> list[pulumi.Resource]:
+        """Route tables; the answer is what must exist before a private subnet has a way out."""
+        gateway = ec2.InternetGateway(
+            self._name, vpc_id=self.vpc_id, tags={"Name": self._name}, opts=self._child
+        )
+        public = self._route_table("public")
+        way_out = ec2.Route(
+            f"{self._name}-public",
+            route_table_id=public.id,
+            destination_cidr_block="0.0.0.0/0",
+            gateway_id=gateway.id,
+            opts=self._child,
+        )
+        associations = [
+            self._associate(f"{self._name}-public-{zone}", subnet, public)
+            for zone, subnet in self.public_subnets.items()
+        ]
+        nats: list[ec2.NatGateway] = []
+        for zone, subnet in list(self.public_subnets.items())[: self._args.nat_gateways]:
+            address = ec2.Eip(
+                f"{self._name}-nat-{zone}",
+                domain="vpc",
+                tags={"Name": f"{self._name}-nat-{zone}"},
+                opts=self._child,
+            )
+            nat = ec2.NatGateway(
+                f"{self._name}-{zone}",
+                allocation_id=address.id,
+                subnet_id=subnet.id,
+                tags={"Name": f"{self._name}-{zone}"},
+                # AWS refuses a NAT gateway in a VPC whose internet gateway isn't attached yet.
+                opts=ResourceOptions(parent=self, depends_on=[gateway]),
+            )
+            nats.append(nat)
+        ready: list[pulumi.Resource] = [way_out, *associations]
+        tables = []
+        for index, (zone, subnet) in enumerate(self.private_subnets.items()):
+            table = self._route_table(f"private-{zone}")
+            tables.append(table)
+            route = ec2.Route(
+                f"{self._name}-private-{zone}",
+                route_table_id=table.id,
+                destination_cidr_block="0.0.0.0/0",
+                nat_gateway_id=nats[index if index < len(nats) else 0].id,
+                opts=self._child,
+            )
+            ready += [route, self._associate(f"{self._name}-private-{zone}", subnet, table)]
+        # Free, and keeps image layers (ECR stores them in S3) off the NAT gateway's bill.
+        ec2.VpcEndpoint(
+            f"{self._name}-s3",
+            vpc_id=self.vpc_id,
+            service_name=f"com.amazonaws.{self._args.region}.s3",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=[table.id for table in tables],
+            tags={"Name": f"{self._name}-s3"},
+            opts=self._child,
+        )
+        return ready
+
+    def _route_table(self, kind: str) -> ec2.RouteTable:
+        name = f"{self._name}-{kind}"
+        return ec2.RouteTable(name, vpc_id=self.vpc_id, tags={"Name": name}, opts=self._child)
+
+    def _associate(
+        self, name: str, subnet: ec2.Subnet, table: ec2.RouteTable
+    ) -> ec2.RouteTableAssociation:
+        return ec2.RouteTableAssociation(
+            name, subnet_id=subnet.id, route_table_id=table.id, opts=self._child
+        )
+
+    def _flow_log(self) -> None:
+        name = f"{self._name}-flow"
+        group = cloudwatch.LogGroup(
+            name, retention_in_days=self._args.log_retention_days, opts=self._child
+        )
+        role = iam.Role(
+            name, assume_role_policy=trust("vpc-flow-logs.amazonaws.com"), opts=self._child
+        )
+        # VPC user guide, "IAM role for publishing flow logs to CloudWatch Logs".
+        permission = iam.RolePolicy(
+            name,
+            role=role.id,
+            policy=policy(
+                statement(
+                    ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+                    [group.arn, Output.concat(group.arn, ":*")],
+                )
+            ),
+            opts=self._child,
+        )
+        ec2.FlowLog(
+            name,
+            vpc_id=self.vpc_id,
+            traffic_type=self._args.flow_log_traffic,
+            log_destination_type="cloud-watch-logs",
+            log_destination=group.arn,
+            iam_role_arn=role.arn,
+            opts=ResourceOptions(parent=self, depends_on=[permission]),
+        )
+
+    def _security_groups(self) -> dict[str, ec2.SecurityGroup]:
+        names = {name for row in self._args.traffic for name in (row.client, row.server)}
+        return {
+            group: ec2.SecurityGroup(
+                f"{self._name}-{group}",
+                vpc_id=self.vpc_id,
+                description=f"Traffic from and to {group}",
+                tags={"Name": f"{self._name}-{group}"},
+                opts=self._child,
+            )
+            for group in sorted(names - {CLOUDFRONT, INTERNET})
+        }
+
+    def _rules(self) -> None:
+        for row in self._args.traffic:
+            name = f"{self._name}-{row.client}-to-{row.server}-{row.port}"
+            words = f"{row.client} to {row.server}"
+            if row.server == INTERNET:
+                self._egress(name, row, words, cidr="0.0.0.0/0")
+                continue
+            server = self.security_groups[row.server]
+            if row.client == CLOUDFRONT:
+                # Its id differs by region, so it is looked up by the name that AWS gave it.
+                prefixes = ec2.get_managed_prefix_list_output(
+                    name="com.amazonaws.global.cloudfront.origin-facing",
+                    opts=pulumi.InvokeOutputOptions(parent=self),
+                )
+                self._ingress(name, row, words, prefix_list_id=prefixes.id)
+                continue
+            self._ingress(name, row, words, client_id=self.security_groups[row.client].id)
+            self._egress(name, row, words, server_id=server.id)
+
+    def _ingress(
+        self,
+        name: str,
+        row: Traffic,
+        words: str,
+        client_id: Input[str] | None = None,
+        prefix_list_id: Input[str] | None = None,
+    ) -> None:
+        vpc.SecurityGroupIngressRule(
+            name,
+            security_group_id=self.security_groups[row.server].id,
+            description=words,
+            ip_protocol="tcp",
+            from_port=row.port,
+            to_port=row.port,
+            referenced_security_group_id=client_id,
+            prefix_list_id=prefix_list_id,
+            opts=self._child,
+        )
+
+    def _egress(
+        self,
+        name: str,
+        row: Traffic,
+        words: str,
+        server_id: Input[str] | None = None,
+        cidr: str | None = None,
+    ) -> None:
+        vpc.SecurityGroupEgressRule(
+            name,
+            security_group_id=self.security_groups[row.client].id,
+            description=words,
+            ip_protocol="tcp",
+            from_port=row.port,
+            to_port=row.port,
+            referenced_security_group_id=server_id,
+            cidr_ipv4=cidr,
+            opts=self._child,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateNameArgs:
+    network: Network
+    host: str  # the label before the namespace's domain
+    target: Input[str]  # the AWS host name behind it
+
+
+class PrivateName(ComponentResource):
+    """A stable name in the VPC for a host whose AWS name may change.
+
+    Clients write host names down (GeoServer keeps the database's in its data folder), so a
+    restored or replaced instance must be able to take its predecessor's name.
+    """
+
+    def __init__(
+        self, name: str, args: PrivateNameArgs, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("otakaro:index:PrivateName", name, None, opts)
+        child = ResourceOptions(parent=self)
+        service = servicediscovery.Service(
+            name,
+            name=args.host,
+            # Cloud Map API, DnsConfig: a CNAME record takes the WEIGHTED policy only.
+            dns_config={
+                "namespace_id": args.network.namespace.id,
+                "routing_policy": "WEIGHTED",
+                "dns_records": [{"type": "CNAME", "ttl": 10}],
+            },
+            opts=child,
+        )
+        instance = servicediscovery.Instance(
+            name,
+            instance_id=args.host,
+            service_id=service.id,
+            attributes={"AWS_INSTANCE_CNAME": args.target},
+            opts=child,
+        )
+        # Known when the record exists.
+        self.hostname: Output[str] = Output.format(
+            "{0}.{1}", instance.instance_id, args.network.namespace.name
+        )
+        self.register_outputs({"hostname": self.hostname})

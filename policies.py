@@ -1,0 +1,50 @@
+"""IAM documents in AWS's own JSON: who may take a role, and what its holder may do."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from pulumi import Input, Output
+
+Conditions = Mapping[str, Mapping[str, Input[str] | Sequence[Input[str]]]]
+
+
+def trust(*services: str) -> Output[str]:
+    """The trust policy of a role that the AWS `services` (principals) take."""
+    return Output.json_dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Action": "sts:AssumeRole",
+                    "Principal": {"Service": sorted(services)},
+                }
+            ],
+        }
+    )
+
+
+def statement(
+    actions: Sequence[str],
+    resources: Sequence[Input[str]],
+    conditions: Conditions | None = None,
+    *,
+    effect: Literal["Allow", "Deny"] = "Allow",
+    principal: str | Mapping[str, Input[str]] | None = None,
+) -> dict[str, object]:
+    """One statement; `principal` (in policies of resources only) is '*' or AWS's mapping."""
+    written: dict[str, object] = {
+        "Effect": effect,
+        "Action": list(actions),
+        "Resource": list(resources),
+    }
+    if principal is not None:
+        written["Principal"] = principal
+    if conditions is not None:
+        written["Condition"] = conditions
+    return written
+
+
+def policy(*statements: dict[str, object]) -> Output[str]:
+    """A policy document of `statements`."""
+    return Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})

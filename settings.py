@@ -1,0 +1,500 @@
+"""The stack's configuration: read once, checked as a whole before any resource exists.
+
+Types and defaults stand in `Pulumi.yaml`; what a value may be stands here. All problems are told
+together, each with its key, its value, what is allowed and the command that mends it.
+"""
+
+import difflib
+import ipaddress
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeVar, get_args
+
+import pulumi
+from pulumi.runtime.config import (
+    CONFIG,
+    get_config_env,
+    get_config_secret_keys_env,
+    is_config_secret,
+)
+
+Access = Literal["required", "from-map", "open"]
+Architecture = Literal["X86_64", "ARM64"]
+Insights = Literal["disabled", "enabled", "enhanced"]
+FlowLogTraffic = Literal["REJECT", "ACCEPT", "ALL"]
+RedisTls = Literal["preferred", "required"]
+_Choice = TypeVar("_Choice", bound=str)
+_ACCESS: Final[tuple[Access, ...]] = get_args(Access)
+_ARCHITECTURE: Final[tuple[Architecture, ...]] = get_args(Architecture)
+_INSIGHTS: Final[tuple[Insights, ...]] = get_args(Insights)
+_FLOW_LOG: Final[tuple[FlowLogTraffic, ...]] = get_args(FlowLogTraffic)
+_REDIS_TLS: Final[tuple[RedisTls, ...]] = get_args(RedisTls)
+
+# Parameters that the program fills itself; people edit the others.
+INTERNAL_PARAMETERS = ("POSTGRES_PASSWORD", "GEOSERVER_ADMIN_PASSWORD")
+
+# AWS Fargate developer guide, "Task CPU and memory": memory in MiB that each cpu size offers.
+FARGATE_MEMORY: Mapping[int, Collection[int]] = {
+    256: (512, 1024, 2048),
+    512: range(1024, 4096 + 1, 1024),
+    1024: range(2048, 8192 + 1, 1024),
+    2048: range(4096, 16384 + 1, 1024),
+    4096: range(8192, 30720 + 1, 1024),
+    8192: range(16384, 61440 + 1, 4096),
+    16384: range(32768, 122880 + 1, 8192),
+}
+# CloudWatch Logs API, PutRetentionPolicy, retentionInDays.
+LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096),
+    *(1827, 2192, 2557, 2922, 3288, 3653),
+)
+# RDS and ElastiCache user guides, supported classes: burstable ones, then by family.
+_RDS_CLASS = re.compile(
+    r"db\.(t3\.(micro|small|medium|large|x?2?xlarge)|t4g\.(micro|small|medium|large|2?xlarge)"
+    r"|[mr](5d?|6gd?|6id?|7gd?|7i|8gd?)\.(large|(2|4|8|12|16|24)?xlarge)|x2g\.(large|\d*xlarge))"
+)
+_REDIS_NODE = re.compile(
+    r"cache\.(t3\.(micro|small|medium)|t4g\.(micro|small|medium)"
+    r"|[mr](5|6g|7g)\.(large|(2|4|8|12|16|24)?xlarge))"
+)
+_POSTGRES_VERSION = re.compile(r"(1[5-8])(\.\d{1,2})?")
+_REDIS_VERSION = re.compile(r"7\.[01]")
+_HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+_DAY = "(mon|tue|wed|thu|fri|sat|sun)"
+_TIME = r"([01]\d|2[0-3]):[0-5]\d"
+_PRIVATE = [ipaddress.IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
+
+
+class SettingsError(pulumi.RunError):
+    """The configuration can't be used; the text lists every problem. Shown without a traceback."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSize:
+    """Size of one Fargate service: cpu in 1/1024 vCPU, memory in MiB, numbers of tasks."""
+
+    cpu: int
+    memory: int
+    desired: int
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hosts:
+    """Public host names, all within the DNS zone."""
+
+    map: str
+    api: str
+    geoserver: str
+
+    @property
+    def all(self) -> tuple[str, str, str]:
+        return self.map, self.api, self.geoserver
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    cidr: str
+    zones: tuple[str, ...]  # full names, ap-southeast-2a
+    nat_gateways: int
+    flow_log_traffic: FlowLogTraffic
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSettings:
+    password: pulumi.Output[str]
+    engine_version: str
+    instance_class: str
+    storage: int
+    max_storage: int
+    multi_az: bool
+    backup_days: int
+    backup_window: str
+    maintenance_window: str
+    final_snapshot: bool
+    insights: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisSettings:
+    engine_version: str
+    node_type: str
+    tls: RedisTls
+
+
+@dataclass(frozen=True, kw_only=True)
+class EdgeSettings:
+    user: pulumi.Output[str]
+    password: pulumi.Output[str]
+    map_access: Access
+    api_access: Access
+    geoserver_access: Access
+    geoserver_admin_open: bool
+    origin_timeout: int
+    keep_function: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that the stack file can say, checked."""
+
+    region: str
+    prefix: str
+    dns_zone: str
+    create_dns_zone: bool
+    hosts: Hosts
+    secret_parameter_names: tuple[str, ...]
+    network: NetworkSettings
+    terriamap: ServiceSize
+    geoserver: ServiceSize
+    flask: ServiceSize
+    celery: ServiceSize
+    architecture: Architecture
+    ecs_exec: bool
+    container_insights: Insights
+    database: DatabaseSettings
+    redis: RedisSettings
+    edge: EdgeSettings
+    protect_data: bool
+    log_retention_days: int
+    access_log_days: int
+    alarm_email: str
+
+    @classmethod
+    def load(cls, config: pulumi.Config) -> "Settings":
+        """Read the stack's configuration of namespace `config`.
+
+        Raises:
+            SettingsError: with every problem found, when there is one.
+        """
+        region = pulumi.Config("aws").get("region")
+        prefix = f"{config.name}:"
+        stack = {**get_config_env(), **CONFIG.get()}
+        values = {k.removeprefix(prefix): str(v) for k, v in stack.items() if k.startswith(prefix)}
+        marked = set(get_config_secret_keys_env())
+        secret = {k for k in values if is_config_secret(prefix + k) or prefix + k in marked}
+        reader = _Reader(config.name, values, secret)
+        if region is None:
+            reader.problems.append(
+                "aws:region is missing: an AWS region, ap-southeast-2 for production."
+                " Set it with: pulumi config set aws:region ap-southeast-2"
+            )
+        settings = _read(reader, region or "")
+        reader.refuse_unknown_keys()
+        if reader.problems:
+            count = len(reader.problems)
+            raise SettingsError(
+                f"the configuration has {count} problem{'s' * (count > 1)}, nothing was changed:\n"
+                + "\n".join(f"  - {problem}" for problem in reader.problems)
+            )
+        return settings
+
+
+def _read(read: "_Reader", region: str) -> Settings:
+    # A prefix of 14 leaves room for '-geoserver' and the provider's suffix in the 32 characters
+    # that a target group's name may have (Elastic Load Balancing API, CreateTargetGroup).
+    prefix = read.text(
+        "namePrefix",
+        r"(?=.{2,14}$)[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        "2 to 14 lower-case letters, digits and single hyphens, beginning with a letter",
+        "otakaro-dt",
+    )
+    zone = read.text("dnsZone", _HOST, "a domain name in lower case", "digitaltwins.nz")
+    protect = read.boolean("protectData")
+    zones = _zones(read, region)
+    return Settings(
+        region=region,
+        prefix=prefix,
+        dns_zone=zone,
+        create_dns_zone=read.boolean("createDnsZone"),
+        hosts=_hosts(read, zone),
+        secret_parameter_names=_parameter_names(read),
+        network=NetworkSettings(
+            cidr=_cidr(read),
+            zones=zones,
+            nat_gateways=read.integer("natGateways", 1, max(len(zones), 1)),
+            flow_log_traffic=read.choice("flowLogTraffic", _FLOW_LOG),
+        ),
+        terriamap=_service(read, "terriamap"),
+        geoserver=_service(read, "geoserver", single=True),
+        flask=_service(read, "flask"),
+        celery=_service(read, "celery"),
+        architecture=read.choice("cpuArchitecture", _ARCHITECTURE),
+        ecs_exec=read.boolean("ecsExec"),
+        container_insights=read.choice("containerInsights", _INSIGHTS),
+        database=_database(read),
+        redis=RedisSettings(
+            engine_version=read.text(
+                "redisEngineVersion", _REDIS_VERSION, "Redis 7.0 or 7.1, the last ones", "7.1"
+            ),
+            node_type=read.text(
+                "redisNodeType", _REDIS_NODE, "an ElastiCache node type", "cache.t4g.micro"
+            ),
+            tls=read.choice("redisTls", _REDIS_TLS),
+        ),
+        edge=_edge(read),
+        protect_data=protect,
+        log_retention_days=_log_days(read),
+        access_log_days=read.integer("accessLogDays", 1, 3653),
+        alarm_email=read.text(
+            "alarmEmail", r"|[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address, or empty", ""
+        ),
+    )
+
+
+def _zones(read: "_Reader", region: str) -> tuple[str, ...]:
+    letters = read.names("zones")
+    if not 2 <= len(letters) <= 3 or len(set(letters)) != len(letters):
+        read.problem("zones", "two or three different zones", "--path 'otakaro:zones[1]' b")
+    elif wrong := [letter for letter in letters if not re.fullmatch("[a-f]", letter)]:
+        read.problem(
+            "zones", f"zone letters a to f, not {wrong[0]!r}", "--path 'otakaro:zones[0]' a"
+        )
+    return tuple(region + letter for letter in letters)
+
+
+def _cidr(read: "_Reader") -> str:
+    """/16 is the widest range that a VPC takes; a /23 leaves /26 subnets: an Application Load
+    Balancer needs /27 (its user guide, "Subnets"), tasks and functions room beside it."""
+    allowed = "a private IPv4 range (RFC 1918), /16 to /23, that begins on its own boundary"
+    text = read.text("vpcCidr", r"[0-9./]+", allowed, "10.0.0.0/16")
+    if not text:
+        return text
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError:
+        network = None
+    if (
+        network is None
+        or not 16 <= network.prefixlen <= 23
+        or not any(network.subnet_of(private) for private in _PRIVATE)
+    ):
+        read.problem("vpcCidr", allowed, "otakaro:vpcCidr 10.0.0.0/16")
+    return text
+
+
+def _hosts(read: "_Reader", zone: str) -> Hosts:
+    defaults = {"mapHost": f"otakaro.{zone}"}
+
+    def host(key: str, default: str) -> str:
+        allowed = f"a host name within the zone {zone}"
+        name = read.text(key, re.compile(f"|{_HOST.pattern}"), allowed, default) or default
+        if zone and not name.endswith("." + zone):
+            read.problem(key, allowed, f"otakaro:{key} {default}")
+        return name
+
+    site = host("mapHost", defaults["mapHost"])
+    hosts = Hosts(
+        map=site,
+        api=host("apiHost", f"api.{site}"),
+        geoserver=host("geoserverHost", f"gs.{site}"),
+    )
+    if len(set(hosts.all)) < len(hosts.all):
+        read.problem("mapHost", "three different hosts", f"otakaro:mapHost otakaro.{zone}")
+    return hosts
+
+
+def _parameter_names(read: "_Reader") -> tuple[str, ...]:
+    key = "secretParameterNames"
+    names = read.names(key)
+    fix = f"--path 'otakaro:{key}[0]' NAME"
+    for name in names:
+        # They become environment variables and the last part of an SSM parameter's name.
+        if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,99}", name):
+            read.problem(key, f"names of capitals, digits and '_', not {name!r}", fix)
+        elif name.startswith(("AWS_", "SSM_", "ECS_")):
+            read.problem(key, f"names that AWS does not reserve, not {name!r}", fix)
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        read.problem(key, f"each name once, {name!r} stands there more often", fix)
+    for name in INTERNAL_PARAMETERS:
+        if name not in names:
+            read.problem(key, f"a list with {name}, which the application cannot do without", fix)
+    return names
+
+
+def _service(read: "_Reader", name: str, *, single: bool = False) -> ServiceSize:
+    cpu = read.integer(f"{name}Cpu", 256, 16384)
+    memory = read.integer(f"{name}Memory", 512, 122880)
+    if cpu not in FARGATE_MEMORY:
+        offered = ", ".join(map(str, FARGATE_MEMORY))
+        read.problem(f"{name}Cpu", f"a size that Fargate has: {offered}", f"otakaro:{name}Cpu 1024")
+    elif memory not in FARGATE_MEMORY[cpu]:
+        sizes = sorted(FARGATE_MEMORY[cpu])
+        read.problem(
+            f"{name}Memory",
+            f"a size that Fargate offers with {cpu} cpu units: {sizes[0]} to {sizes[-1]} MiB in"
+            f" steps of {sizes[1] - sizes[0]}",
+            f"otakaro:{name}Memory {sizes[0]}",
+        )
+    if single:
+        return ServiceSize(cpu=cpu, memory=memory, desired=1, minimum=1, maximum=1)
+    minimum = read.integer(f"{name}Min", 1, 100)
+    maximum = read.integer(f"{name}Max", 1, 100)
+    desired = read.integer(f"{name}Desired", 1, 100)
+    if minimum > maximum:
+        read.problem(f"{name}Min", f"at most {name}Max ({maximum})", f"otakaro:{name}Min {maximum}")
+    elif not minimum <= desired <= maximum:
+        read.problem(
+            f"{name}Desired",
+            f"from {name}Min ({minimum}) to {name}Max ({maximum})",
+            f"otakaro:{name}Desired {minimum}",
+        )
+    return ServiceSize(cpu=cpu, memory=memory, desired=desired, minimum=minimum, maximum=maximum)
+
+
+def _database(read: "_Reader") -> DatabaseSettings:
+    storage = read.integer("databaseStorage", 20, 65536)
+    ceiling = read.integer("databaseMaxStorage", 22, 65536)
+    # RDS user guide, "Managing capacity automatically": at least 10 % above the allocated storage.
+    if ceiling * 10 < storage * 11:
+        least = -(-storage * 11 // 10)
+        read.problem(
+            "databaseMaxStorage",
+            f"at least {least}, 10 % above databaseStorage",
+            f"otakaro:databaseMaxStorage {least}",
+        )
+    return DatabaseSettings(
+        # The application puts it unescaped into URLs and XML, so letters and digits only.
+        password=read.secret(
+            "databasePassword", r"[A-Za-z0-9]{12,128}", "12 to 128 letters, digits"
+        ),
+        engine_version=read.text(
+            "databaseEngineVersion", _POSTGRES_VERSION, "a PostgreSQL version, 15 to 18", "17"
+        ),
+        instance_class=read.text(
+            "databaseInstanceClass", _RDS_CLASS, "an RDS instance class", "db.t4g.small"
+        ),
+        storage=storage,
+        max_storage=ceiling,
+        multi_az=read.boolean("databaseMultiAz"),
+        backup_days=read.integer("databaseBackupDays", 1, 35),
+        backup_window=read.text(
+            "databaseBackupWindow", f"{_TIME}-{_TIME}", "hh:mm-hh:mm in UTC", "15:00-16:00"
+        ),
+        maintenance_window=read.text(
+            "databaseMaintenanceWindow",
+            f"{_DAY}:{_TIME}-{_DAY}:{_TIME}",
+            "ddd:hh:mm-ddd:hh:mm in UTC",
+            "sat:16:30-sat:17:30",
+        ),
+        final_snapshot=read.boolean("databaseFinalSnapshot"),
+        insights=read.boolean("databaseInsights"),
+    )
+
+
+def _edge(read: "_Reader") -> EdgeSettings:
+    return EdgeSettings(
+        # RFC 7617: a user-id has no colon; neither has a control character.
+        user=read.secret(
+            "basicAuthUser", r"[^:\x00-\x1f\x7f]{1,64}", "1 to 64 characters, no colon"
+        ),
+        password=read.secret(
+            "basicAuthPassword", r"[^\x00-\x1f\x7f]{8,128}", "8 to 128 characters"
+        ),
+        map_access=read.choice("mapAccess", _ACCESS),
+        api_access=read.choice("apiAccess", _ACCESS),
+        geoserver_access=read.choice("geoserverAccess", _ACCESS),
+        geoserver_admin_open=read.boolean("geoserverAdminOpen"),
+        # CloudFront developer guide, "Response timeout": 1 to 120 s.
+        origin_timeout=read.integer("originTimeout", 1, 120),
+        keep_function=read.boolean("keepEdgeFunction"),
+    )
+
+
+def _log_days(read: "_Reader") -> int:
+    days = read.integer("logRetentionDays", 1, 3653)
+    if days not in LOG_RETENTION_DAYS:
+        nearest = min(LOG_RETENTION_DAYS, key=lambda allowed: abs(allowed - days))
+        allowed = ", ".join(map(str, LOG_RETENTION_DAYS))
+        read.problem("logRetentionDays", f"one of {allowed}", f"otakaro:logRetentionDays {nearest}")
+    return days
+
+
+@dataclass
+class _Reader:
+    """Takes typed values out of the stack's texts and collects what is wrong with them."""
+
+    namespace: str
+    values: Mapping[str, str]
+    secrets: Collection[str]
+    problems: list[str] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+
+    def problem(self, key: str, allowed: str, command: str) -> None:
+        """Note that the value of `key` is not `allowed`; `command` follows `pulumi config set`."""
+        shown = "(hidden)" if key in self.secrets else repr(self.values.get(key, ""))
+        self._note(key, f"is {shown}", allowed, f"pulumi config set {command}")
+
+    def text(self, key: str, pattern: str | re.Pattern[str], allowed: str, example: str) -> str:
+        """The value of `key` if it matches `pattern` as a whole, else '' and a problem."""
+        value = self._value(key, allowed, f"{self.namespace}:{key} {example}")
+        if value is None:
+            return ""
+        if not re.fullmatch(pattern, value):
+            self.problem(key, allowed, f"{self.namespace}:{key} {example}")
+            return ""
+        return value
+
+    def choice(self, key: str, options: Sequence[_Choice]) -> _Choice:
+        """The one of `options` that the value of `key` is; the first with a problem when none."""
+        value = self.text(key, "|".join(options), "one of " + ", ".join(options), options[0])
+        return next((option for option in options if option == value), options[0])
+
+    def boolean(self, key: str) -> bool:
+        return self.choice(key, ("true", "false")) == "true"
+
+    def integer(self, key: str, least: int, most: int) -> int:
+        """The whole number of `key`; `least` with a problem when it isn't one within the bounds."""
+        allowed = f"a whole number from {least} to {most}"
+        value = self.text(key, r"-?\d{1,9}", allowed, str(least))
+        if value and not least <= int(value) <= most:
+            self.problem(
+                key, allowed, f"{self.namespace}:{key} {min(max(int(value), least), most)}"
+            )
+            return least
+        return int(value) if value else least
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """The list of texts of `key`."""
+        command = f"--path '{self.namespace}:{key}[0]' NAME"
+        value = self._value(key, "a list of names", command)
+        try:
+            items = json.loads(value) if value is not None else []
+        except ValueError:
+            items = None
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            self.problem(key, "a list of names", command)
+            return ()
+        return tuple(items)
+
+    def secret(self, key: str, pattern: str, allowed: str) -> pulumi.Output[str]:
+        """The value of `key` as a secret; it must be stored as one, and is never shown."""
+        command = f"--secret {self.namespace}:{key}"
+        value = self._value(key, allowed, command)
+        if value is not None and key not in self.secrets:
+            self._note(key, "is stored in plain text", "a secret", f"pulumi config set {command}")
+        elif value is not None and not re.fullmatch(pattern, value):
+            self.problem(key, allowed, command)
+        return pulumi.Output.secret(value or "")
+
+    def refuse_unknown_keys(self) -> None:
+        for key in sorted(set(self.values) - self.known):
+            near = difflib.get_close_matches(key, self.known, 1)
+            self._note(
+                key,
+                "is not a setting of this program",
+                f"did you mean {near[0]}?" if near else "Pulumi.yaml lists all settings",
+                f"pulumi config rm {self.namespace}:{key}",
+            )
+
+    def _value(self, key: str, allowed: str, command: str) -> str | None:
+        self.known.add(key)
+        if key not in self.values:
+            self._note(key, "is missing", allowed, f"pulumi config set {command}")
+        return self.values.get(key)
+
+    def _note(self, key: str, what: str, allowed: str, command: str) -> None:
+        self.problems.append(f"{self.namespace}:{key} {what}: {allowed}. Mend it with: {command}")
