@@ -1,0 +1,37 @@
+"""Deployment packages of Lambda functions: a folder's code and the libraries that it imports."""
+
+from collections.abc import Sequence
+from importlib.metadata import files
+from pathlib import Path, PurePosixPath
+
+import pulumi
+
+LAMBDAS = Path(__file__).parent / "lambdas"
+
+
+def function_package(
+    name: str, *, libraries: Sequence[str] = (), texts: dict[str, str] | None = None
+) -> pulumi.AssetArchive:
+    """The archive of `lambdas/<name>`.
+
+    Files are named one by one, so that neither byte code nor an editor's leftovers change the
+    archive: the same sources are the same package on every machine.
+
+    Args:
+        name: the folder below `lambdas`.
+        libraries: installed distributions whose modules go along, with all they need themselves.
+        texts: further files, path in the archive to content.
+
+    Raises:
+        PackageNotFoundError: a library isn't installed.
+    """
+    sources: dict[str, pulumi.Asset | pulumi.Archive] = {
+        path.name: pulumi.FileAsset(str(path)) for path in sorted((LAMBDAS / name).glob("*.py"))
+    }
+    for library in libraries:
+        for file in files(library) or ():
+            if PurePosixPath(file).suffix == ".py" and ".." not in file.parts:
+                sources[str(PurePosixPath(file))] = pulumi.FileAsset(str(file.locate()))
+    for path, text in (texts or {}).items():
+        sources[path] = pulumi.StringAsset(text)
+    return pulumi.AssetArchive(sources)

@@ -1,0 +1,210 @@
+"""The database: PostgreSQL on RDS, kept safe, with PostGIS before anyone connects."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi_random as random
+from pulumi import ComponentResource, Output, ResourceOptions
+from pulumi_aws import cloudwatch, iam, lambda_, rds
+
+from network import Network, Place, PrivateName, PrivateNameArgs
+from packages import function_package
+from parameters import SecretParameter
+from policies import policy, statement, trust
+from settings import DatabaseSettings
+
+PORT: Final = 5432
+# Statements that take longer are worth a line in the log.
+SLOW_STATEMENT_MS: Final = 5000
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresInstanceArgs:
+    place: Place
+    network: Network  # for the private name, and the bootstrap function's way out
+    bootstrap_place: Place
+    settings: DatabaseSettings
+    database: str  # part of public layer names: never changes
+    username: str
+    password_parameter: SecretParameter  # holds the same password as the settings
+    protect: bool
+    log_retention_days: int
+
+
+class PostgresInstance(ComponentResource):
+    """Encrypted, private instance with backups, its stable private name, and PostGIS in it."""
+
+    def __init__(
+        self, name: str, args: PostgresInstanceArgs, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("otakaro:index:PostgresInstance", name, None, opts)
+        self._name = name
+        self._args = args
+        self._child = ResourceOptions(parent=self)
+        settings = args.settings
+        major = settings.engine_version.split(".")[0]
+
+        subnets = rds.SubnetGroup(name, subnet_ids=args.place.subnet_ids, opts=self._child)
+        parameters = rds.ParameterGroup(
+            f"{name}-{major}",
+            family=f"postgres{major}",
+            # rds.force_ssl is on by default since PostgreSQL 15; naming a default shows as a diff.
+            parameters=[
+                {"name": "log_min_duration_statement", "value": str(SLOW_STATEMENT_MS)},
+                {"name": "log_connections", "value": "1"},
+                {"name": "log_disconnections", "value": "1"},
+            ],
+            opts=self._child,
+        )
+        # Each instance needs a last snapshot's name of its own: a second one is refused.
+        last = random.RandomId(f"{name}-final", byte_length=4, opts=self._child)
+        instance = rds.Instance(
+            name,
+            identifier=name,
+            engine="postgres",
+            engine_version=settings.engine_version,
+            auto_minor_version_upgrade=True,
+            instance_class=settings.instance_class,
+            storage_type="gp3",
+            allocated_storage=settings.storage,
+            max_allocated_storage=settings.max_storage,
+            storage_encrypted=True,
+            db_name=args.database,
+            port=PORT,
+            username=args.username,
+            password=settings.password,
+            db_subnet_group_name=subnets.name,
+            vpc_security_group_ids=[args.place.security_group_id],
+            publicly_accessible=False,
+            multi_az=settings.multi_az,
+            parameter_group_name=parameters.name,
+            backup_retention_period=settings.backup_days,
+            backup_window=settings.backup_window,
+            maintenance_window=settings.maintenance_window,
+            copy_tags_to_snapshot=True,
+            delete_automated_backups=False,
+            skip_final_snapshot=not settings.final_snapshot,
+            final_snapshot_identifier=Output.format("{0}-final-{1}", name, last.hex),
+            deletion_protection=args.protect,
+            performance_insights_enabled=settings.insights,
+            # The free tier's length (RDS user guide, "Pricing and data retention").
+            performance_insights_retention_period=7 if settings.insights else None,
+            monitoring_interval=60,
+            monitoring_role_arn=self._monitoring_role(),
+            enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
+            # RDS makes the groups itself otherwise, and keeps everything for ever.
+            opts=ResourceOptions(parent=self, depends_on=self._log_groups()),
+        )
+        alias = PrivateName(
+            f"{name}-name",
+            PrivateNameArgs(network=args.network, host="database", target=instance.address),
+            self._child,
+        )
+        self.identifier: Output[str] = instance.identifier
+        self.endpoint: Output[str] = instance.endpoint
+        bootstrap = self._bootstrap(instance)
+        # The application needs the name and PostGIS; whoever uses the host waits for both.
+        ready = Output.all(alias.hostname, bootstrap.result)
+        self.host: Output[str] = ready.apply(lambda parts: parts[0])
+        self.register_outputs({"host": self.host})
+
+    def _monitoring_role(self) -> Output[str]:
+        name = f"{self._name}-monitoring"
+        role = iam.Role(
+            name, assume_role_policy=trust("monitoring.rds.amazonaws.com"), opts=self._child
+        )
+        attached = iam.RolePolicyAttachment(
+            name,
+            role=role.name,
+            policy_arn="arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole",
+            opts=self._child,
+        )
+        # RDS refuses a role that can't write metrics yet.
+        ready = Output.all(role.arn, attached.id)
+        arn: Output[str] = ready.apply(lambda parts: parts[0])
+        return arn
+
+    def _log_groups(self) -> list[cloudwatch.LogGroup]:
+        return [
+            cloudwatch.LogGroup(
+                f"{self._name}-{log}",
+                name=f"/aws/rds/instance/{self._name}/{log}",
+                retention_in_days=self._args.log_retention_days,
+                opts=self._child,
+            )
+            for log in ("postgresql", "upgrade")
+        ]
+
+    def _bootstrap(self, instance: rds.Instance) -> lambda_.Invocation:
+        """A function in the VPC that creates PostGIS, run after the database exists and again
+        only when its code changes."""
+        args = self._args
+        name = f"{self._name}-postgis"
+        logs = cloudwatch.LogGroup(
+            name,
+            name=f"/aws/lambda/{name}",
+            retention_in_days=args.log_retention_days,
+            opts=self._child,
+        )
+        role = iam.Role(name, assume_role_policy=trust("lambda.amazonaws.com"), opts=self._child)
+        permission = iam.RolePolicy(
+            name,
+            role=role.id,
+            policy=policy(
+                statement(
+                    ["logs:CreateLogStream", "logs:PutLogEvents"], [Output.concat(logs.arn, ":*")]
+                ),
+                statement(["ssm:GetParameter"], [args.password_parameter.arn]),
+                # Network interfaces have no ARN before they exist (Lambda developer guide,
+                # "Giving Lambda functions access to resources in an Amazon VPC").
+                statement(
+                    [
+                        "ec2:CreateNetworkInterface",
+                        "ec2:DescribeNetworkInterfaces",
+                        "ec2:DescribeSubnets",
+                        "ec2:DeleteNetworkInterface",
+                        "ec2:AssignPrivateIpAddresses",
+                        "ec2:UnassignPrivateIpAddresses",
+                    ],
+                    ["*"],
+                ),
+            ),
+            opts=self._child,
+        )
+        function = lambda_.Function(
+            name,
+            name=name,
+            description="Creates PostGIS in the database",
+            runtime="python3.13",
+            architectures=["arm64"],
+            handler="handler.handler",
+            code=function_package(
+                "postgis", libraries=["pg8000", "scramp", "asn1crypto", "python-dateutil", "six"]
+            ),
+            role=role.arn,
+            memory_size=256,
+            timeout=120,
+            vpc_config={
+                "subnet_ids": args.bootstrap_place.subnet_ids,
+                "security_group_ids": [args.bootstrap_place.security_group_id],
+            },
+            environment={
+                "variables": {
+                    "HOST": instance.address,
+                    "PORT": instance.port.apply(str),
+                    "DATABASE": args.database,
+                    "USERNAME": args.username,
+                    "PASSWORD_PARAMETER": args.password_parameter.path,
+                    "EXTENSIONS": "postgis",
+                }
+            },
+            opts=ResourceOptions(parent=self, depends_on=[permission, logs]),
+        )
+        return lambda_.Invocation(
+            name,
+            function_name=function.name,
+            input="{}",
+            triggers={"code": function.code_sha256},
+            # It reads the password from Parameter Store, which is outside the VPC.
+            opts=ResourceOptions(parent=self, depends_on=args.network.egress),
+        )
