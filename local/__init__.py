@@ -1,0 +1,1 @@
+"""The same program on an emulated AWS: engine, emulator, stand-in provider, commands."""

@@ -1,0 +1,200 @@
+"""The commands: up, preview, refresh, down, outputs, status, reset."""
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pulumi.automation.errors import CommandError
+
+from local import bootstrap, console, emulator, lock, paths, report, stackfile
+from local.account import Held
+from local.errors import LocalError
+from local.events import Steps
+from local.process import Interrupted
+from local.session import Memory, Session, explain, opened
+from local.workspace import Workspace
+
+INTERRUPTED = 130
+
+
+def up(arguments: argparse.Namespace) -> None:
+    """Deploy the stack; nothing changes when it is deployed already."""
+    started = time.monotonic()
+    with opened(arguments.stack, stackfile.parse(arguments.set)) as session:
+        result = session.run(session.stack.up)
+        endpoint = session.account.endpoint
+        console.OUT.print()
+        report.outputs(result.outputs)
+        console.OUT.print()
+        report.recorded_only(_recorded_only(session))
+        report.resources(session.workspace.recorded)
+    report.counts(result.summary.resource_changes or {}, time.monotonic() - started)
+    report.how_to_look(endpoint)
+
+
+def preview(arguments: argparse.Namespace) -> None:
+    """Show what `up` would do."""
+    started = time.monotonic()
+    with opened(arguments.stack, stackfile.parse(arguments.set)) as session:
+        result = session.run(session.stack.preview)
+    changes = {str(getattr(key, "value", key)): n for key, n in result.change_summary.items()}
+    if set(changes) - {"same"}:
+        console.OUT.print("Nothing was changed; `make up` would do this:")
+    report.counts(changes, time.monotonic() - started)
+
+
+def refresh(arguments: argparse.Namespace) -> None:
+    """Bring the state in line with what the emulator holds."""
+    started = time.monotonic()
+    with opened(arguments.stack) as session:
+        result = session.run(session.stack.refresh)
+    report.counts(result.summary.resource_changes or {}, time.monotonic() - started)
+
+
+def down(arguments: argparse.Namespace) -> None:
+    """Remove every resource, see that none is left, stop the emulator."""
+    started = time.monotonic()
+    stack = arguments.stack
+    recorded = Workspace(stack).recorded
+    refuse_protected(stack, recorded)
+    if recorded:
+        with opened(stack) as session:
+            result = session.run(session.stack.destroy)
+        report.counts(result.summary.resource_changes or {}, time.monotonic() - started)
+    else:
+        console.note(f"The stack {stack} has no resources")
+    others = [name for name in stackfile.STACKS if name != stack and Workspace(name).recorded]
+    with lock.exclusive():
+        running = emulator.running()
+        if running is None:
+            return
+        if others:
+            console.note(f"The emulator goes on for the stack {others[0]}")
+            return
+        memory = Memory(running)
+        kept, left = leftovers(memory.account.holds() - memory.baseline(), recorded)
+        for thing in kept:
+            console.OUT.print(f"kept on purpose: {thing}", markup=False)
+        if left:
+            raise LocalError(
+                f"{len(left)} things are left in the emulator, which goes on so that you can look "
+                f"at them (`make reset` ends it): {', '.join(map(str, left))}"
+            )
+        emulator.stop()
+    console.OUT.print("Nothing else is left; the emulator has stopped")
+
+
+def outputs(arguments: argparse.Namespace) -> None:
+    """Show the stack's outputs."""
+    with lock.exclusive():
+        workspace = Workspace(arguments.stack)
+        if not workspace.state_file.exists():
+            raise LocalError(f"the stack {arguments.stack} is not deployed: `make up` does that")
+        try:
+            values = workspace.open().outputs()
+        except CommandError as error:
+            raise LocalError(explain(error, Steps())) from error
+    report.outputs(values, show_secrets=arguments.show_secrets)
+
+
+def status(_arguments: argparse.Namespace) -> None:
+    """Show what runs and what is deployed."""
+    running = emulator.running()
+    told = f"process {running.pid}, {running.endpoint}" if running else "not running"
+    console.OUT.print(f"emulator: {told}", markup=False)
+    for stack in stackfile.STACKS:
+        workspace = Workspace(stack)
+        recorded = workspace.recorded
+        if not recorded:
+            console.OUT.print(f"{stack}: not deployed")
+            continue
+        cut_off = " (the last command was cut off: `make up` mends it)"
+        note = cut_off if (workspace.folder / "running").exists() else ""
+        console.OUT.print(f"{stack}: {len(recorded)} resources{note}")
+
+
+def reset(_arguments: argparse.Namespace) -> None:
+    """Forget everything local: end the emulator, remove state and secrets."""
+    with lock.exclusive():
+        emulator.stop()
+        shutil.rmtree(paths.STATE, ignore_errors=True)
+    console.OUT.print("The emulator has stopped and the local state is gone")
+
+
+def refuse_protected(stack: str, recorded: Iterable[Mapping[str, Any]]) -> None:
+    """Raise LocalError, before anything is touched, while resources are protected."""
+    protected = [
+        resource["urn"].rsplit("::", 1)[1] for resource in recorded if resource.get("protect")
+    ]
+    if not protected:
+        return
+    suffix = "" if stack == stackfile.STACKS[0] else f" STACK={stack}"
+    raise LocalError(
+        f"{len(protected)} resources are protected ({', '.join(sorted(protected)[:3])}, ...) and "
+        f"nothing was removed; to lift that: `make up{suffix} SET=protectData=false`, "
+        f"then `make down{suffix}`"
+    )
+
+
+def leftovers(
+    held: set[Held], recorded: Iterable[Mapping[str, Any]]
+) -> tuple[list[Held], list[Held]]:
+    """Part what is left into what the stack means to keep and what it should have removed."""
+    meant: set[str] = set()
+    for resource in recorded:
+        inputs = resource.get("inputs") or {}
+        if resource.get("retainOnDelete") or inputs.get("skipDestroy"):
+            outputs = resource.get("outputs") or {}
+            meant.update(str(outputs[key]) for key in ("arn", "id", "name") if outputs.get(key))
+            meant.add(str(resource.get("id")))
+        if inputs.get("finalSnapshotIdentifier") and not inputs.get("skipFinalSnapshot"):
+            meant.add(str(inputs["finalSnapshotIdentifier"]))
+    kept = sorted(thing for thing in held if thing.name in meant)
+    return kept, sorted(held - set(kept))
+
+
+def _recorded_only(session: Session) -> list[str]:
+    return [
+        f"{token} {name}" + ("" if what == "*" else f": {what}")
+        for token, name, what in session.provider.recorded
+    ]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local", description="The program on an emulated AWS, by the real engine."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for run in (up, preview, refresh, down, outputs, status, reset):
+        command = commands.add_parser(run.__name__, help=(run.__doc__ or "").splitlines()[0])
+        command.set_defaults(run=run)
+        command.add_argument("--stack", default=os.environ.get("STACK") or stackfile.STACKS[0])
+        if run in (up, preview):
+            command.add_argument(
+                "--set", action="append", default=[], metavar="KEY=VALUE", help="try a setting"
+            )
+        if run is outputs:
+            command.add_argument("--show-secrets", action="store_true")
+    return parser
+
+
+def main(words: list[str]) -> int:
+    """Run one command; the result is the exit code."""
+    arguments = _parser().parse_args(words)
+    run: Callable[[argparse.Namespace], None] = arguments.run
+    try:
+        run(arguments)
+    except (LocalError, bootstrap.BootstrapError) as error:
+        console.error(str(error))
+        return 1
+    except (Interrupted, KeyboardInterrupt):
+        console.error("interrupted; what was done is recorded, the same command goes on from there")
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # nobody reads any more; not worth a traceback at exit either
+        return INTERRUPTED
+    return 0

@@ -1,0 +1,212 @@
+"""The emulated AWS: ministack in its own environment and process, on loopback alone."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from local import bootstrap, paths
+from local.errors import LocalError
+
+ACCOUNT = "123456789012"
+HOST = "127.0.0.1"
+DEFAULT_PORT = 4566
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+REQUIREMENTS = paths.ROOT / "local" / "requirements-emulator.txt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emulator:
+    """A running emulator of ours."""
+
+    pid: int
+    port: int
+
+    @property
+    def endpoint(self) -> str:
+        """Where an AWS client finds every service."""
+        return f"http://{HOST}:{self.port}"
+
+
+def ensure() -> Emulator:
+    """The running emulator, started when there is none.
+
+    Raises LocalError when its port is taken or it does not come up.
+    """
+    found = running()
+    if found is not None:
+        wanted = os.environ.get("LOCAL_PORT")
+        if wanted and port_wanted() != found.port:
+            raise LocalError(
+                f"the emulator runs on port {found.port}, not {wanted}: "
+                "`make down` first, or leave LOCAL_PORT out"
+            )
+        return found
+    return _start(port_wanted())
+
+
+def running() -> Emulator | None:
+    """Our emulator, when it lives and answers; one that lives and does not answer is ended."""
+    recorded = _recorded()
+    if recorded is None:
+        return None
+    if _is_ministack(recorded.pid):
+        if _healthy(recorded.port):
+            return recorded
+        _end(recorded.pid)
+    _pid_file().unlink(missing_ok=True)
+    return None
+
+
+def stop() -> bool:
+    """End the emulator, its memory and its files; false when none runs."""
+    recorded = _recorded()
+    alive = recorded is not None and _is_ministack(recorded.pid)
+    if recorded is not None and alive:
+        _end(recorded.pid)
+    _pid_file().unlink(missing_ok=True)
+    shutil.rmtree(paths.state() / "emulator", ignore_errors=True)
+    return alive
+
+
+def port_wanted() -> int:
+    """The port by LOCAL_PORT; raises LocalError when that is no port."""
+    text = os.environ.get("LOCAL_PORT") or str(DEFAULT_PORT)
+    if not text.isdecimal() or not 1024 <= int(text) <= 65535:
+        raise LocalError(f"LOCAL_PORT={text} is no port: give a number from 1024 to 65535")
+    return int(text)
+
+
+def _program() -> Path:
+    """The emulator's program, installed once for all checkouts."""
+    name = "ministack-py{}.{}".format(*sys.version_info[:2])
+    try:
+        python = bootstrap.install(paths.cache() / name, [REQUIREMENTS], "the emulator")
+    except bootstrap.BootstrapError as error:
+        raise LocalError(str(error)) from error
+    return python.with_name("ministack")
+
+
+def _start(port: int) -> Emulator:
+    program = _program()
+    if _taken(port):
+        raise LocalError(
+            f"port {port} is in use by something else: stop that, or choose another port, "
+            f"for example `make up LOCAL_PORT={port + 1}`"
+        )
+    home = paths.folder(paths.state() / "emulator", "check the rights of its parent")
+    scratch = paths.folder(home / "tmp", "check the rights of its parent")
+    log = _log_file()
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            [program],
+            env=environment(port, home, scratch),
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # a Ctrl-C meant for a command must not end the emulator
+        )
+    emulator = Emulator(pid=child.pid, port=port)
+    _pid_file().write_text(json.dumps(asdict(emulator)))
+    deadline = time.monotonic() + START_SECONDS
+    while not _healthy(port):
+        if child.poll() is not None or time.monotonic() > deadline:
+            _end(child.pid)
+            _pid_file().unlink(missing_ok=True)
+            raise LocalError(f"the emulator does not come up: {log} tells why")
+        time.sleep(0.1)
+    return emulator
+
+
+def environment(port: int, home: Path, scratch: Path) -> dict[str, str]:
+    """A clean environment: the functions that the emulator runs inherit all of it."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "TMPDIR": str(scratch),
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_REGION": "ap-southeast-2",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "REDIS_HOST": HOST,
+        "REDIS_PORT": "6379",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def _pid_file() -> Path:
+    return paths.state() / "emulator.json"
+
+
+def _log_file() -> Path:
+    return paths.state() / "emulator.log"
+
+
+def _recorded() -> Emulator | None:
+    try:
+        fields = json.loads(_pid_file().read_text())
+        return Emulator(pid=int(fields["pid"]), port=int(fields["port"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_ministack(pid: int) -> bool:
+    """Whether this process is an emulator: after a restart the number may be another's."""
+    try:
+        os.kill(pid, 0)
+        command_line = Path(f"/proc/{pid}/cmdline")
+        if command_line.parent.parent.joinpath("self").exists():
+            said = command_line.read_bytes()  # empty for a process that has ended
+        else:
+            said = subprocess.check_output(["ps", "-o", "command=", "-p", str(pid)])
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return b"ministack" in said
+
+
+def _healthy(port: int) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://{HOST}:{port}/_ministack/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError, ValueError):
+        return False
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+    return False
+
+
+def _end(pid: int) -> None:
+    """End a process, gently first."""
+    for word in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.kill(pid, word)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)  # it may be our own child
+            if not _is_ministack(pid):
+                return
+            time.sleep(0.05)
