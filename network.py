@@ -325,3 +325,28 @@ class PrivateName(ComponentResource):
             "{0}.{1}", instance.instance_id, args.network.namespace.name
         )
         self.register_outputs({"hostname": self.hostname})
+
+
+class PrivateService(ComponentResource):
+    """A name in the VPC for the tasks of an ECS service, which registers their addresses."""
+
+    def __init__(
+        self, name: str, *, network: Network, host: str, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("otakaro:index:PrivateService", name, None, opts)
+        service = servicediscovery.Service(
+            name,
+            name=host,
+            dns_config={
+                "namespace_id": network.namespace.id,
+                "routing_policy": "MULTIVALUE",
+                "dns_records": [{"type": "A", "ttl": 10}],
+            },
+            # ECS reports the tasks' health here (ECS developer guide, "Service discovery").
+            health_check_custom_config={"failure_threshold": 1},
+            force_destroy=True,  # a stopped task's address may still stand there
+            opts=ResourceOptions(parent=self),
+        )
+        self.registry_arn: Output[str] = service.arn
+        self.hostname: Output[str] = Output.format("{0}.{1}", host, network.namespace.name)
+        self.register_outputs({"hostname": self.hostname})

@@ -25,7 +25,7 @@ def up(arguments: argparse.Namespace) -> None:
     """Deploy the stack; nothing changes when it is deployed already."""
     started = time.monotonic()
     with opened(arguments.stack, stackfile.parse(arguments.set)) as session:
-        result = session.run(session.stack.up)
+        result = session.run(session.stack.up, suppress_outputs=True)
         endpoint = session.account.endpoint
         console.OUT.print()
         report.outputs(result.outputs)

@@ -18,7 +18,7 @@ from local import cli, console, emulator, lock, paths, stackfile
 from local.account import Account, Held
 from local.errors import LocalError
 from local.events import Steps
-from local.process import Engine, Interrupted
+from local.process import Engine
 from local.provider import serve
 from local.workspace import Workspace
 
@@ -45,13 +45,11 @@ class Session:
         try:
             result = operation(on_output=print_line, on_event=self.steps.take, **options)
         except CommandError as error:
+            raise LocalError(explain(error, self.steps)) from error
+        finally:
             # A marker left behind makes the next command look at what the engine left undone.
             if isinstance(engine, Engine) and engine.orderly:
                 marker.unlink(missing_ok=True)
-            raise LocalError(explain(error, self.steps)) from error
-        except Interrupted:
-            raise
-        marker.unlink(missing_ok=True)
         return result
 
 

@@ -1,0 +1,401 @@
+"""The Otakaro Digital Twin on AWS: who may talk to whom, what is kept, what runs, what the
+public sees."""
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+from pulumi import ResourceOptions
+
+from alb import LoadBalancer, LoadBalancerArgs, RouteArgs
+from backend import API_PORT, REDIS_PORT, Backend, BackendArgs
+from certs import Certificate, CertificateArgs, hosted_zone
+from cloudfront import (
+    EDGE_REGION,
+    BasicAuth,
+    BasicAuthArgs,
+    Caching,
+    Distribution,
+    DistributionArgs,
+    EdgePolicies,
+)
+from efs import FileShare, FileShareArgs
+from fargate import (
+    Cluster,
+    FargateService,
+    FargateServiceArgs,
+    ImageRepository,
+    ImageRepositoryArgs,
+)
+from monitoring import GIB, Alarm, Monitoring, MonitoringArgs, Notifications, NotificationsArgs
+from network import CLOUDFRONT, INTERNET, Network, NetworkArgs, PrivateService, Traffic
+from parameters import SecretParameters, SecretParametersArgs
+from postgres import PORT as DATABASE_PORT
+from postgres import PostgresInstance, PostgresInstanceArgs
+from rollout import Rolled, Rollout, RolloutArgs
+from settings import Settings
+
+TERRIAMAP_PORT, GEOSERVER_PORT, FILES_PORT = 3001, 8080, 2049
+DATABASE, DATABASE_USER = "otakaro", "otakaro"
+
+settings = Settings.load(pulumi.Config())
+prefix, hosts = settings.prefix, settings.hosts
+account = aws.get_caller_identity_output().account_id
+kept = ResourceOptions(protect=settings.protect_data)  # children inherit it
+
+# Who may talk to whom. Everything else is refused.
+traffic = [
+    Traffic(client=CLOUDFRONT, server="alb", port=443),
+    Traffic(client=CLOUDFRONT, server="alb-redirect", port=80),
+    Traffic(client="alb", server="terriamap", port=TERRIAMAP_PORT),
+    Traffic(client="alb", server="api", port=API_PORT),
+    Traffic(client="alb", server="geoserver", port=GEOSERVER_PORT),
+    *[
+        Traffic(client=client, server=server, port=port)
+        for client in ("api", "worker")
+        for server, port in {
+            "database": DATABASE_PORT,
+            "redis": REDIS_PORT,
+            "files": FILES_PORT,
+            "geoserver": GEOSERVER_PORT,
+        }.items()
+    ],
+    Traffic(client="geoserver", server="database", port=DATABASE_PORT),
+    Traffic(client="geoserver", server="files", port=FILES_PORT),
+    Traffic(client="bootstrap", server="database", port=DATABASE_PORT),
+    # Images, logs and secrets come from AWS's public addresses, the worker's data from its sources.
+    *[
+        Traffic(client=client, server=INTERNET, port=443)
+        for client in ("terriamap", "api", "worker", "geoserver", "bootstrap")
+    ],
+    Traffic(client="worker", server=INTERNET, port=80),
+]
+network = Network(
+    f"{prefix}-vpc",
+    NetworkArgs(
+        region=settings.region,
+        cidr=settings.network.cidr,
+        zones=settings.network.zones,
+        nat_gateways=settings.network.nat_gateways,
+        traffic=traffic,
+        flow_log_traffic=settings.network.flow_log_traffic,
+        log_retention_days=settings.log_retention_days,
+        private_domain=f"{prefix}.internal",
+    ),
+)
+
+# What is kept: secrets, files, database, images.
+secrets = SecretParameters(
+    f"{prefix}-secrets",
+    SecretParametersArgs(
+        prefix=prefix,
+        names=settings.secret_parameter_names,
+        filled={
+            "POSTGRES_PASSWORD": settings.database.password,
+            "GEOSERVER_ADMIN_PASSWORD": random.RandomPassword(
+                f"{prefix}-geoserver-admin", length=32, special=False
+            ).result,
+        },
+    ),
+)
+files = FileShare(
+    f"{prefix}-shared-data",
+    FileShareArgs(
+        place=network.place("files"),
+        account_id=account,
+        # GeoServer's data folder is the backend's folder 'geoserver': the worker publishes there.
+        folders={"geoserver": "/stored_data/geoserver", "backend": "/stored_data"},
+    ),
+    kept,
+)
+database = PostgresInstance(
+    f"{prefix}-pg",
+    PostgresInstanceArgs(
+        place=network.place("database"),
+        network=network,
+        bootstrap_place=network.place("bootstrap"),
+        settings=settings.database,
+        database=DATABASE,
+        username=DATABASE_USER,
+        password_parameter=secrets["POSTGRES_PASSWORD"],
+        protect=settings.protect_data,
+        log_retention_days=settings.log_retention_days,
+    ),
+    kept,
+)
+images = {
+    image: ImageRepository(
+        f"{prefix}-{image}-ecr", ImageRepositoryArgs(protect=settings.protect_data), kept
+    )
+    for image in ("backend", "terriamap", "geoserver")
+}
+
+# What CloudFront reaches.
+zone = hosted_zone(settings.dns_zone, create=settings.create_dns_zone, opts=kept)
+certificate = Certificate(
+    f"{prefix}-cert",
+    CertificateArgs(hosts=hosts.all, zone=zone, regions=[settings.region, EDGE_REGION]),
+)
+origin_secret = random.RandomPassword(f"{prefix}-origin", length=48, special=False).result
+# Each keeps connections longer than the one before it, so that none meets a closed one.
+idle_timeout = settings.edge.origin_timeout + 10
+keep_alive = idle_timeout + 5
+alb = LoadBalancer(
+    f"{prefix}-alb",
+    LoadBalancerArgs(
+        prefix=prefix,
+        vpc_id=network.vpc_id,
+        subnets=network.public_subnets,
+        security_group_ids=[network.security_groups[group].id for group in ("alb", "alb-redirect")],
+        certificate_arn=certificate.arns[settings.region],
+        origin_secret=origin_secret,
+        account_id=account,
+        idle_timeout=idle_timeout,
+        protect=settings.protect_data,
+        access_log_days=settings.access_log_days,
+    ),
+)
+routes = {
+    "terriamap": alb.route(
+        RouteArgs(
+            key="terriamap", host=hosts.map, port=TERRIAMAP_PORT, health_path="/ping", priority=10
+        )
+    ),
+    "api": alb.route(
+        RouteArgs(key="api", host=hosts.api, port=API_PORT, health_path="/", priority=20)
+    ),
+    "geoserver": alb.route(
+        RouteArgs(
+            key="geoserver",
+            host=hosts.geoserver,
+            port=GEOSERVER_PORT,
+            health_path="/geoserver/web/",
+            health_codes="200-399",
+            priority=30,
+        )
+    ),
+}
+
+# What runs.
+cluster = Cluster(f"{prefix}-ecs", insights=settings.container_insights)
+terriamap = FargateService(
+    f"{prefix}-terriamap",
+    FargateServiceArgs(
+        region=settings.region,
+        cluster=cluster,
+        place=network.place("terriamap"),
+        repository=images["terriamap"],
+        size=settings.terriamap,
+        architecture=settings.architecture,
+        log_retention_days=settings.log_retention_days,
+        exec_allowed=settings.ecs_exec,
+        port=TERRIAMAP_PORT,
+        environment={
+            "BACKEND_HOST": f"https://{hosts.api}",
+            "BACKEND_PORT": "443",
+            "GEOSERVER_HOST": f"https://{hosts.geoserver}",
+            "GEOSERVER_PORT": "443",
+        },
+        # Both go to every browser.
+        secrets=secrets.having(["CESIUM_ACCESS_TOKEN", "LINZ_BASEMAPS_API_KEY"]),
+        route=routes["terriamap"],
+    ),
+)
+geoserver_name = PrivateService(f"{prefix}-geoserver-name", network=network, host="geoserver")
+geoserver = FargateService(
+    f"{prefix}-geoserver",
+    FargateServiceArgs(
+        region=settings.region,
+        cluster=cluster,
+        place=network.place("geoserver"),
+        repository=images["geoserver"],
+        size=settings.geoserver,
+        architecture=settings.architecture,
+        log_retention_days=settings.log_retention_days,
+        exec_allowed=settings.ecs_exec,
+        port=GEOSERVER_PORT,
+        environment={
+            "SKIP_DEMO_DATA": "true",
+            "CORS_ENABLED": "true",
+            "ROOT_WEBAPP_REDIRECT": "true",
+            "GEOSERVER_DATA_DIR": "/opt/geoserver_data",
+            "GEOSERVER_ADMIN_USER": "admin",
+            "PROXY_BASE_URL": f"https://{hosts.geoserver}/geoserver",
+            "GEOSERVER_CSRF_WHITELIST": hosts.geoserver,
+            # Three quarters of the task's memory; the rest is Java's own and the system's.
+            "EXTRA_JAVA_OPTS": f"-Xms1g -Xmx{settings.geoserver.memory * 3 // 4}m",
+        },
+        secrets=secrets.having(["GEOSERVER_ADMIN_PASSWORD"]),
+        mounts={"/opt/geoserver_data": files.folders["geoserver"]},
+        route=routes["geoserver"],
+        registry_arn=geoserver_name.registry_arn,
+        grace=300,
+        overlap=False,  # its catalogue is in memory, over one data folder
+    ),
+)
+backend = Backend(
+    f"{prefix}-backend",
+    BackendArgs(
+        region=settings.region,
+        cluster=cluster,
+        network=network,
+        repository=images["backend"],
+        redis=settings.redis,
+        flask=settings.flask,
+        celery=settings.celery,
+        architecture=settings.architecture,
+        exec_allowed=settings.ecs_exec,
+        log_retention_days=settings.log_retention_days,
+        environment={
+            "DATA_DIR": "/shared_storage",
+            "DATA_DIR_MODEL_OUTPUT": "/shared_storage/model_output",
+            "DATA_DIR_GEOSERVER": "/shared_storage/geoserver",
+            "FLOOD_MODEL_DIR": "/bg_flood",
+            "ROOF_SURFACE_DATASET_PATH": "/stored_data/roof_surfaces.gdb",
+            "ROAD_DATASET_PATH": "/datasets/roads.gpkg",
+            "LIDAR_DIR": "lidar",
+            "DEM_DIR": "hydro_dem",
+            "INSTRUCTIONS_FILE": "./instructions.json",
+            "POSTGRES_HOST": database.host,
+            "POSTGRES_PORT": str(DATABASE_PORT),
+            "POSTGRES_DB": DATABASE,
+            "POSTGRES_USER": DATABASE_USER,
+            # What browsers are told, and what the backend itself calls.
+            "GEOSERVER_HOST": f"https://{hosts.geoserver}",
+            "GEOSERVER_PORT": "443",
+            "GEOSERVER_INTERNAL_HOST": pulumi.Output.concat("http://", geoserver_name.hostname),
+            "GEOSERVER_INTERNAL_PORT": str(GEOSERVER_PORT),
+            "GEOSERVER_ADMIN_NAME": "admin",
+            "BACKEND_HOST": f"https://{hosts.api}",
+            "BACKEND_PORT": "443",
+        },
+        secrets=secrets.besides(["CESIUM_ACCESS_TOKEN", "LINZ_BASEMAPS_API_KEY"]),
+        mounts={"/shared_storage": files.folders["backend"]},
+        route=routes["api"],
+        keep_alive=keep_alive,
+    ),
+)
+
+# What the public sees.
+closed = [] if settings.edge.geoserver_admin_open else ["/geoserver/web", "/geoserver/rest"]
+auth = BasicAuth(
+    f"{prefix}-basic-auth",
+    BasicAuthArgs(
+        account_id=account,
+        map_host=hosts.map,
+        access={
+            hosts.map: settings.edge.map_access,
+            hosts.api: settings.edge.api_access,
+            hosts.geoserver: settings.edge.geoserver_access,
+        },
+        closed={hosts.geoserver: closed},
+        user=settings.edge.user,
+        password=settings.edge.password,
+        keep=settings.edge.keep_function,
+    ),
+)
+policies = EdgePolicies(f"{prefix}-edge")
+behaviours: dict[str, tuple[str, Caching, dict[str, Caching]]] = {
+    "map": (hosts.map, "revalidate", {"/build/*": "assets", "/images/*": "assets"}),
+    "api": (hosts.api, "none", {}),
+    "geoserver": (hosts.geoserver, "tiles", {}),
+}
+sites = {
+    key: Distribution(
+        f"{prefix}-{key}-cdn",
+        DistributionArgs(
+            host=host,
+            zone=zone,
+            certificate_arn=certificate.arns[EDGE_REGION],
+            origin=alb.dns_name,
+            origin_secret=origin_secret,
+            origin_timeout=settings.edge.origin_timeout,
+            auth=auth,
+            policies=policies,
+            caching=caching,
+            paths=paths,
+        ),
+    )
+    for key, (host, caching, paths) in behaviours.items()
+}
+
+# What happens by itself: a pushed image or a changed secret rolls its services.
+notifications = Notifications(
+    f"{prefix}-alarms", NotificationsArgs(email=settings.alarm_email, account_id=account)
+)
+running = {
+    "terriamap": (terriamap, settings.terriamap),
+    "geoserver": (geoserver, settings.geoserver),
+    "backend-flask": (backend.api, settings.flask),
+    "backend-celery": (backend.worker, settings.celery),
+}
+rollout = Rollout(
+    f"{prefix}-rollout",
+    RolloutArgs(
+        cluster=cluster,
+        services=[
+            Rolled(service=service, start=size.desired) for service, size in running.values()
+        ],
+        topic_arn=notifications.topic_arn,
+        log_retention_days=settings.log_retention_days,
+    ),
+)
+Monitoring(
+    f"{prefix}-alarm",
+    MonitoringArgs(
+        topic_arn=notifications.topic_arn,
+        alarms={
+            "database-storage": Alarm(
+                namespace="AWS/RDS",
+                metric="FreeStorageSpace",
+                dimensions={"DBInstanceIdentifier": database.identifier},
+                statistic="Minimum",
+                below=2.0 * GIB,
+                why="The database's disk is nearly full, and its ceiling may be reached",
+            ),
+            "redis-memory": Alarm(
+                namespace="AWS/ElastiCache",
+                metric="DatabaseMemoryUsagePercentage",
+                dimensions={"ReplicationGroupId": backend.redis.id},
+                statistic="Maximum",
+                above=80.0,
+                why="The queue is nearly full; a full one takes no more tasks",
+            ),
+            "rollout-failed": Alarm(
+                namespace="AWS/SQS",
+                metric="ApproximateNumberOfMessagesVisible",
+                dimensions={"QueueName": rollout.dead_letters},
+                statistic="Maximum",
+                above=0.0,
+                periods=1,
+                why="A push or a changed secret could not be rolled out",
+            ),
+            **{
+                f"{key}-unhealthy": Alarm(
+                    namespace="AWS/ApplicationELB",
+                    metric="UnHealthyHostCount",
+                    dimensions={
+                        "TargetGroup": route.target_group_name,
+                        "LoadBalancer": alb.arn_suffix,
+                    },
+                    statistic="Minimum",
+                    above=0.0,
+                    why=f"Tasks of {key} don't answer the load balancer",
+                )
+                for key, route in routes.items()
+            },
+        },
+    ),
+)
+
+pulumi.export("backend-ecr-url", images["backend"].url)
+pulumi.export("terria-ecr-url", images["terriamap"].url)
+pulumi.export("geoserver-ecr-url", images["geoserver"].url)
+pulumi.export("sites", {key: site.url for key, site in sites.items()})
+pulumi.export("cluster", cluster.name)
+pulumi.export("services", {key: service.name for key, (service, _) in running.items()})
+pulumi.export(
+    "log-groups",
+    {key: service.log_group for key, (service, _) in running.items()}
+    | {"rollout": rollout.log_group},
+)
+pulumi.export("database", {"host": database.host, "endpoint": database.endpoint})

@@ -1,0 +1,186 @@
+"""The backend: a Flask API and a Celery worker on one image, with Redis between them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pulumi_aws import elasticache
+
+from alb import Route
+from efs import Folder
+from fargate import (
+    Cluster,
+    FargateService,
+    FargateServiceArgs,
+    HealthCheck,
+    ImageRepository,
+)
+from network import Network, Place, PrivateName, PrivateNameArgs
+from parameters import SecretParameter
+from settings import Architecture, RedisSettings, ServiceSize
+
+API_PORT: Final = 5000
+REDIS_PORT: Final = 6379
+
+# The image's own script leaves bash in front of celery, which swallows SIGTERM; here celery takes
+# bash's place, so that a stopping task finishes what it runs (warm shutdown).
+_WORKER: Final = (
+    ". /venv/bin/activate;"
+    " health-checker --listener 0.0.0.0:5001 --log-level error --script-timeout 10"
+    " --script 'celery -A src.tasks inspect ping' &"
+    " exec celery -A src.tasks worker --pool threads --loglevel INFO"
+)
+# Each probe starts a Python with geopandas, and a busy worker answers late: ask seldom and be
+# patient, for an unhealthy verdict ends the task and what it computes.
+_WORKER_HEALTH: Final = HealthCheck(
+    command=(
+        "CMD",
+        "/venv/bin/python",
+        "-c",
+        "from urllib.request import urlopen; urlopen('http://127.0.0.1:5001/', timeout=50)",
+    ),
+    interval=120,
+    timeout=60,
+    retries=5,
+    start_period=300,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisArgs:
+    place: Place
+    network: Network
+    settings: RedisSettings
+
+
+class Redis(ComponentResource):
+    """One Redis node, queue and result store of Celery: it refuses writes rather than forgets."""
+
+    def __init__(self, name: str, args: RedisArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("otakaro:index:Redis", name, None, opts)
+        child = ResourceOptions(parent=self)
+        subnets = elasticache.SubnetGroup(name, subnet_ids=args.place.subnet_ids, opts=child)
+        parameters = elasticache.ParameterGroup(
+            name,
+            family="redis7",
+            parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
+            opts=child,
+        )
+        group = elasticache.ReplicationGroup(
+            name,
+            replication_group_id=name,
+            description="Celery's queue and results",
+            engine="redis",
+            engine_version=args.settings.engine_version,
+            node_type=args.settings.node_type,
+            num_cache_clusters=1,
+            automatic_failover_enabled=False,  # needs a second node
+            multi_az_enabled=False,
+            port=REDIS_PORT,
+            parameter_group_name=parameters.name,
+            subnet_group_name=subnets.name,
+            security_group_ids=[args.place.security_group_id],
+            at_rest_encryption_enabled=True,
+            transit_encryption_enabled=True,
+            transit_encryption_mode=args.settings.tls,
+            auto_minor_version_upgrade=True,
+            snapshot_retention_limit=1,
+            snapshot_window="14:00-15:00",  # UTC: the night in New Zealand
+            maintenance_window="sat:15:00-sat:16:00",
+            opts=child,
+        )
+        alias = PrivateName(
+            f"{name}-name",
+            PrivateNameArgs(
+                network=args.network, host="redis", target=group.primary_endpoint_address
+            ),
+            child,
+        )
+        self.id: Output[str] = group.replication_group_id
+        # TLS is checked against the name, and the certificate has AWS's own.
+        self.host: Output[str] = (
+            alias.hostname if args.settings.tls == "preferred" else group.primary_endpoint_address
+        )
+        self.register_outputs({"host": self.host})
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendArgs:
+    region: str
+    cluster: Cluster
+    network: Network
+    repository: ImageRepository
+    redis: RedisSettings
+    flask: ServiceSize
+    celery: ServiceSize
+    architecture: Architecture
+    exec_allowed: bool
+    log_retention_days: int
+    environment: Mapping[str, Input[str]]  # besides the broker's host
+    secrets: Sequence[SecretParameter]
+    mounts: Mapping[str, Folder]
+    route: Route
+    keep_alive: int  # s that gunicorn keeps a connection: longer than the load balancer does
+
+
+class Backend(ComponentResource):
+    """API and worker: the same image, variables, secrets and folders, other entry points."""
+
+    def __init__(self, name: str, args: BackendArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("otakaro:index:Backend", name, None, opts)
+        child = ResourceOptions(parent=self)
+        self.repository = args.repository
+        self.redis = Redis(
+            f"{name}-redis",
+            RedisArgs(place=args.network.place("redis"), network=args.network, settings=args.redis),
+            child,
+        )
+        environment = {**args.environment, "MESSAGE_BROKER_HOST": self.redis.host}
+        self.api = FargateService(
+            f"{name}-flask",
+            FargateServiceArgs(
+                region=args.region,
+                cluster=args.cluster,
+                place=args.network.place("api"),
+                repository=args.repository,
+                size=args.flask,
+                architecture=args.architecture,
+                log_retention_days=args.log_retention_days,
+                exec_allowed=args.exec_allowed,
+                port=API_PORT,
+                environment={
+                    **environment,
+                    "GUNICORN_CMD_ARGS": f"--keep-alive {args.keep_alive}",
+                },
+                secrets=args.secrets,
+                mounts=args.mounts,
+                entry_point=["/app/src/backend_entrypoint.sh"],
+                route=args.route,
+                grace=300,  # an image of several GB
+                stop_timeout=60,
+            ),
+            child,
+        )
+        self.worker = FargateService(
+            f"{name}-celery",
+            FargateServiceArgs(
+                region=args.region,
+                cluster=args.cluster,
+                place=args.network.place("worker"),
+                repository=args.repository,
+                size=args.celery,
+                architecture=args.architecture,
+                log_retention_days=args.log_retention_days,
+                exec_allowed=args.exec_allowed,
+                environment=environment,
+                secrets=args.secrets,
+                mounts=args.mounts,
+                entry_point=["/bin/bash", "-c"],
+                command=[_WORKER],
+                health_check=_WORKER_HEALTH,
+                stop_timeout=120,  # the most that Fargate gives
+            ),
+            child,
+        )
+        self.register_outputs({"redis": self.redis.host})

@@ -1,0 +1,401 @@
+"""Images and services: an ECR repository, and containers of it that run on Fargate."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pulumi_aws import appautoscaling, cloudwatch, ecr, ecs, iam
+
+from alb import Route
+from efs import Folder
+from network import Place
+from parameters import SecretParameter
+from policies import policy, statement, trust
+from settings import Architecture, Insights, ServiceSize
+
+# The tag that says which image runs: a push moves it, a task definition names it, so that
+# neither a push nor `pulumi up` undoes the other.
+POINTER: Final = "live"
+# Days that an image without a tag is kept: long enough to roll back to it.
+UNTAGGED_DAYS: Final = 14
+KEPT_IMAGES: Final = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRepositoryArgs:
+    protect: bool  # refuse to delete a repository that has images
+
+
+class ImageRepository(ComponentResource):
+    """A private ECR repository called `name`: scanned, encrypted, tidied up."""
+
+    def __init__(
+        self, name: str, args: ImageRepositoryArgs, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("otakaro:index:ImageRepository", name, None, opts)
+        child = ResourceOptions(parent=self)
+        repository = ecr.Repository(
+            name,
+            name=name,
+            image_tag_mutability="MUTABLE",  # the pointer moves
+            image_scanning_configuration={"scan_on_push": True},
+            encryption_configurations=[{"encryption_type": "AES256"}],
+            force_delete=not args.protect,
+            opts=child,
+        )
+        ecr.LifecyclePolicy(
+            name,
+            repository=repository.name,
+            # An image that a rule matches is out of reach for the rules after it (ECR user guide,
+            # "Lifecycle policies"), so the first one shelters what runs and what ran before.
+            policy=Output.json_dumps(
+                {
+                    "rules": [
+                        {
+                            "rulePriority": 1,
+                            "description": "Never expire what runs, or what a rollback needs",
+                            "selection": {
+                                "tagStatus": "tagged",
+                                "tagPatternList": [f"{POINTER}*"],
+                                "countType": "imageCountMoreThan",
+                                "countNumber": 1000,
+                            },
+                            "action": {"type": "expire"},
+                        },
+                        {
+                            "rulePriority": 2,
+                            "description": "Expire what lost its tag",
+                            "selection": {
+                                "tagStatus": "untagged",
+                                "countType": "sinceImagePushed",
+                                "countUnit": "days",
+                                "countNumber": UNTAGGED_DAYS,
+                            },
+                            "action": {"type": "expire"},
+                        },
+                        {
+                            "rulePriority": 3,
+                            "description": "Keep the newest images",
+                            "selection": {
+                                "tagStatus": "any",
+                                "countType": "imageCountMoreThan",
+                                "countNumber": KEPT_IMAGES,
+                            },
+                            "action": {"type": "expire"},
+                        },
+                    ]
+                }
+            ),
+            opts=child,
+        )
+        self.name = name
+        self.arn: Output[str] = repository.arn
+        self.url: Output[str] = repository.repository_url
+        self.register_outputs({"url": self.url})
+
+
+class Cluster(ComponentResource):
+    """The ECS cluster called `name`, with Fargate's capacity providers."""
+
+    def __init__(
+        self, name: str, *, insights: Insights, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("otakaro:index:Cluster", name, None, opts)
+        child = ResourceOptions(parent=self)
+        cluster = ecs.Cluster(
+            name,
+            name=name,
+            settings=[{"name": "containerInsights", "value": insights}],
+            opts=child,
+        )
+        providers = ecs.ClusterCapacityProviders(
+            name,
+            cluster_name=cluster.name,
+            capacity_providers=["FARGATE", "FARGATE_SPOT"],
+            default_capacity_provider_strategies=[{"capacity_provider": "FARGATE", "weight": 1}],
+            opts=child,
+        )
+        # Services need the capacity providers, so the ARN waits for them.
+        ready = Output.all(cluster.arn, providers.id)
+        arn: Output[str] = ready.apply(lambda parts: parts[0])
+        self.arn = arn
+        self.name = name
+        self.register_outputs({"arn": arn})
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """A command inside the container; times in seconds (ECS API, HealthCheck, has the bounds)."""
+
+    command: Sequence[str]
+    interval: int = 60
+    timeout: int = 30
+    retries: int = 3
+    start_period: int = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class FargateServiceArgs:
+    region: str
+    cluster: Cluster
+    place: Place
+    repository: ImageRepository
+    size: ServiceSize
+    architecture: Architecture
+    log_retention_days: int
+    exec_allowed: bool
+    port: int | None = None
+    environment: Mapping[str, Input[str]] = field(default_factory=dict)
+    secrets: Sequence[SecretParameter] = ()
+    mounts: Mapping[str, Folder] = field(default_factory=dict)  # path in the container -> folder
+    entry_point: Sequence[str] | None = None
+    command: Sequence[str] | None = None
+    health_check: HealthCheck | None = None
+    route: Route | None = None
+    registry_arn: Input[str] | None = None  # Cloud Map service that lists the tasks' addresses
+    grace: int = 120  # s before the load balancer's verdict counts: image pull and start
+    stop_timeout: int = 30  # s between SIGTERM and SIGKILL, at most 120 on Fargate
+    # False where two tasks must never run at once: the old one stops before the new one starts.
+    overlap: bool = True
+    cpu_target: int = 60  # % of the tasks' cpu that scaling aims at
+
+
+class FargateService(ComponentResource):
+    """One container as an ECS service: roles, logs, task definition, service, scaling.
+
+    It starts with no tasks: its repository may be empty. The first push starts it, and from then
+    on the number of tasks is scaling's business and the image the push's; Pulumi keeps the rest.
+    """
+
+    def __init__(
+        self, name: str, args: FargateServiceArgs, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("otakaro:index:FargateService", name, None, opts)
+        self.name = name
+        self.repository = args.repository
+        self.secrets = args.secrets
+        self._args = args
+        self._child = ResourceOptions(parent=self)
+
+        self._logs = cloudwatch.LogGroup(
+            name,
+            name=f"/ecs/{name}",
+            retention_in_days=args.log_retention_days,
+            opts=self._child,
+        )
+        self.log_group: Output[str] = self._logs.name
+        self.execution_role = self._role("execution", self._execution_statements())
+        self.task_role = self._role("task", self._task_statements())
+        definition = ecs.TaskDefinition(
+            name,
+            family=name,
+            requires_compatibilities=["FARGATE"],
+            network_mode="awsvpc",
+            cpu=str(args.size.cpu),
+            memory=str(args.size.memory),
+            runtime_platform={
+                "operating_system_family": "LINUX",
+                "cpu_architecture": args.architecture,
+            },
+            execution_role_arn=self.execution_role.arn,
+            task_role_arn=self.task_role.arn,
+            container_definitions=Output.json_dumps([self._container()]),
+            volumes=[
+                {
+                    "name": _volume(path),
+                    "efs_volume_configuration": {
+                        "file_system_id": folder.file_system_id,
+                        "transit_encryption": "ENABLED",
+                        "authorization_config": {
+                            "access_point_id": folder.access_point_id,
+                            "iam": "ENABLED",
+                        },
+                    },
+                }
+                for path, folder in args.mounts.items()
+            ],
+            opts=self._child,
+        )
+        self.service = self._service(definition)
+        if args.size.maximum > args.size.minimum:
+            self._scaling()
+        self.register_outputs({"service": self.service.name})
+
+    def _role(self, kind: str, statements: list[dict[str, object]]) -> iam.Role:
+        name = f"{self.name}-{kind}"
+        role = iam.Role(name, assume_role_policy=trust("ecs-tasks.amazonaws.com"), opts=self._child)
+        if statements:
+            iam.RolePolicy(name, role=role.id, policy=policy(*statements), opts=self._child)
+        return role
+
+    def _execution_statements(self) -> list[dict[str, object]]:
+        """What the ECS agent does before the container runs."""
+        statements = [
+            # Has no resource level (Service Authorization Reference, Amazon ECR).
+            statement(["ecr:GetAuthorizationToken"], ["*"]),
+            statement(
+                [
+                    "ecr:BatchCheckLayerAvailability",
+                    "ecr:BatchGetImage",
+                    "ecr:GetDownloadUrlForLayer",
+                ],
+                [self._args.repository.arn],
+            ),
+            statement(
+                ["logs:CreateLogStream", "logs:PutLogEvents"],
+                [Output.concat(self._logs.arn, ":*")],
+            ),
+        ]
+        if self._args.secrets:
+            # The account's aws/ssm key decrypts for whoever may read the parameter.
+            statements.append(
+                statement(["ssm:GetParameters"], [secret.arn for secret in self._args.secrets])
+            )
+        return statements
+
+    def _task_statements(self) -> list[dict[str, object]]:
+        """What the container itself may do."""
+        statements = [
+            statement(
+                ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+                [folder.file_system_arn],
+                {"StringEquals": {"elasticfilesystem:AccessPointArn": folder.access_point_arn}},
+            )
+            for folder in self._args.mounts.values()
+        ]
+        if self._args.exec_allowed:
+            # Has no resource level (Service Authorization Reference, Amazon Session Manager
+            # Message Gateway Service).
+            statements.append(
+                statement(
+                    [
+                        "ssmmessages:CreateControlChannel",
+                        "ssmmessages:CreateDataChannel",
+                        "ssmmessages:OpenControlChannel",
+                        "ssmmessages:OpenDataChannel",
+                    ],
+                    ["*"],
+                )
+            )
+        return statements
+
+    def _container(self) -> dict[str, object]:
+        args = self._args
+        container: dict[str, object] = {
+            "name": self.name,
+            "image": Output.concat(args.repository.url, f":{POINTER}"),
+            "essential": True,
+            "environment": [
+                {"name": key, "value": args.environment[key]} for key in sorted(args.environment)
+            ],
+            "secrets": [
+                {"name": secret.name, "valueFrom": secret.arn}
+                for secret in sorted(args.secrets, key=lambda secret: secret.name)
+            ],
+            "mountPoints": [
+                {"sourceVolume": _volume(path), "containerPath": path, "readOnly": False}
+                for path in args.mounts
+            ],
+            # A first process that hands signals on and buries what ends.
+            "linuxParameters": {"initProcessEnabled": True},
+            "stopTimeout": args.stop_timeout,
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": self._logs.name,
+                    "awslogs-region": args.region,
+                    "awslogs-stream-prefix": "task",
+                    "mode": "non-blocking",
+                    "max-buffer-size": "4m",
+                },
+            },
+        }
+        if args.port is not None:
+            container["portMappings"] = [{"containerPort": args.port, "protocol": "tcp"}]
+        if args.entry_point is not None:
+            container["entryPoint"] = list(args.entry_point)
+        if args.command is not None:
+            container["command"] = list(args.command)
+        if args.health_check is not None:
+            check = args.health_check
+            container["healthCheck"] = {
+                "command": list(check.command),
+                "interval": check.interval,
+                "timeout": check.timeout,
+                "retries": check.retries,
+                "startPeriod": check.start_period,
+            }
+        return container
+
+    def _service(self, definition: ecs.TaskDefinition) -> ecs.Service:
+        args = self._args
+        return ecs.Service(
+            self.name,
+            name=self.name,
+            cluster=args.cluster.arn,
+            task_definition=definition.arn,
+            desired_count=0,
+            launch_type="FARGATE",
+            platform_version="LATEST",
+            network_configuration={
+                "subnets": args.place.subnet_ids,
+                "security_groups": [args.place.security_group_id],
+                "assign_public_ip": False,
+            },
+            load_balancers=[
+                {
+                    "target_group_arn": route.target_group_arn,
+                    "container_name": self.name,
+                    "container_port": route.port,
+                }
+                for route in [args.route]
+                if route is not None
+            ],
+            service_registries=(
+                None if args.registry_arn is None else {"registry_arn": args.registry_arn}
+            ),
+            health_check_grace_period_seconds=None if args.route is None else args.grace,
+            deployment_minimum_healthy_percent=100 if args.overlap else 0,
+            deployment_maximum_percent=200 if args.overlap else 100,
+            deployment_circuit_breaker={"enable": True, "rollback": True},
+            availability_zone_rebalancing="ENABLED" if args.overlap else "DISABLED",
+            enable_execute_command=args.exec_allowed,
+            enable_ecs_managed_tags=True,
+            propagate_tags="SERVICE",
+            wait_for_steady_state=False,  # there may be no image yet
+            opts=ResourceOptions(parent=self, ignore_changes=["desiredCount"]),
+        )
+
+    def _scaling(self) -> None:
+        args = self._args
+        target = appautoscaling.Target(
+            self.name,
+            service_namespace="ecs",
+            resource_id=Output.format("service/{0}/{1}", args.cluster.name, self.service.name),
+            scalable_dimension="ecs:service:DesiredCount",
+            min_capacity=args.size.minimum,
+            max_capacity=args.size.maximum,
+            opts=self._child,
+        )
+        appautoscaling.Policy(
+            f"{self.name}-cpu",
+            name=f"{self.name}-cpu",
+            policy_type="TargetTrackingScaling",
+            service_namespace=target.service_namespace,
+            resource_id=target.resource_id,
+            scalable_dimension=target.scalable_dimension,
+            target_tracking_scaling_policy_configuration={
+                "target_value": float(args.cpu_target),
+                "predefined_metric_specification": {
+                    "predefined_metric_type": "ECSServiceAverageCPUUtilization"
+                },
+                "scale_in_cooldown": 300,
+                "scale_out_cooldown": 60,
+            },
+            opts=self._child,
+        )
+
+
+def _volume(path: str) -> str:
+    return path.strip("/").replace("/", "-").replace("_", "-")

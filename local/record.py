@@ -1,0 +1,261 @@
+"""The program without an engine: evaluated under Pulumi's mocks, every resource recorded.
+
+What unit tests assert on, the diagram is drawn from and the benchmark times.
+"""
+
+import json
+import re
+import runpy
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime import get_root_resource, mocks, rpc, set_all_config
+from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
+
+ROOT = Path(__file__).resolve().parent.parent
+ACCOUNT = "111122223333"  # AWS's own example in its documents
+_SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks a wrapped value in Pulumi's wire format
+
+# Outputs that a name alone doesn't give; {name} is the physical one.
+_OUTPUTS: Mapping[str, Mapping[str, Any]] = {
+    "aws:acm/certificate:Certificate": {},
+    "aws:rds/instance:Instance": {"address": "{name}.rds.example", "endpoint": "{name}:5432"},
+    "aws:elasticache/replicationGroup:ReplicationGroup": {
+        "primaryEndpointAddress": "{name}.cache.example"
+    },
+    "aws:lb/loadBalancer:LoadBalancer": {"dnsName": "{name}.elb.example", "zoneId": "Z0ELB"},
+    "aws:cloudfront/distribution:Distribution": {
+        "domainName": "{name}.cloudfront.example",
+        "hostedZoneId": "Z2FDTNDATAQYW2",
+    },
+    "aws:ecr/repository:Repository": {"repositoryUrl": "registry.example/{name}"},
+    "aws:route53/zone:Zone": {"zoneId": "Z0{name}"},
+    "aws:route53/record:Record": {"fqdn": "{name}"},
+    "aws:lambda/function:Function": {
+        "qualifiedArn": "arn:aws:lambda:us-east-1:" + ACCOUNT + ":function:{name}:1",
+        "codeSha256": "sha",
+    },
+    "aws:lambda/invocation:Invocation": {"result": "{{}}"},
+    "random:index/randomPassword:RandomPassword": {"result": "Generated0Password0For0Tests"},
+    "random:index/randomId:RandomId": {"hex": "0a1b2c3d"},
+    "random:index/randomBytes:RandomBytes": {"hex": "00" * 16, "base64": "AA=="},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One registration: what the engine would have been told."""
+
+    type: str
+    name: str
+    urn: str
+    parent: str
+    inputs: dict[str, Any]
+    secret: frozenset[str]  # inputs that are, or have within them, a secret
+    protect: bool
+    ignore_changes: tuple[str, ...]
+    dependencies: frozenset[str]  # URNs
+
+
+@dataclass
+class Recording:
+    """All that a program registered."""
+
+    resources: list[Resource] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    result: Any = None
+
+    def __getitem__(self, type_: str) -> dict[str, dict[str, Any]]:
+        """The inputs of every resource whose type ends in `type_`, by name."""
+        return {r.name: r.inputs for r in self.of(type_)}
+
+    def of(self, type_: str) -> Iterator[Resource]:
+        """Every resource whose type ends in `type_`, such as 'ecs/service:Service'."""
+        return (r for r in self.resources if r.type.endswith(type_))
+
+    def one(self, type_: str, name: str) -> Resource:
+        """The resource of that type and name."""
+        return next(r for r in self.of(type_) if r.name == name)
+
+    def waits_for(self, resource: Resource) -> set[str]:
+        """Names of all that must exist before `resource`, directly or through others."""
+        by_urn = {r.urn: r for r in self.resources}
+        found: set[str] = set()
+        queue = [resource.urn]
+        while queue:
+            for urn in by_urn[queue.pop()].dependencies - found:
+                if urn in by_urn:
+                    found.add(urn)
+                    queue.append(urn)
+        return {by_urn[urn].name for urn in found}
+
+
+class _Cloud(Mocks):
+    """Answers as AWS would where the program asks for more than it said."""
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        inputs = _plain(args.inputs)
+        name = str(inputs.get("name") or inputs.get("identifier") or args.name)
+        kind = args.typ.split(":")[1].split("/")[0]
+        state: dict[str, Any] = {
+            "arn": f"arn:aws:{kind}:ap-southeast-2:{ACCOUNT}:{name}",
+            "name": name,
+            **inputs,
+        }
+        for key, value in _OUTPUTS.get(args.typ, {}).items():
+            state[key] = value.format(name=name)
+        if args.typ == "aws:acm/certificate:Certificate":
+            hosts = [inputs["domainName"], *inputs.get("subjectAlternativeNames", [])]
+            state["domainValidationOptions"] = [
+                {
+                    "domainName": host,
+                    "resourceRecordName": f"_proof.{host}.",
+                    "resourceRecordType": "CNAME",
+                    "resourceRecordValue": f"_{host}.acm.example.",
+                }
+                for host in hosts
+            ]
+        if args.typ == "aws:rds/instance:Instance":
+            state["port"] = inputs["port"]
+        return f"{args.name}-id", state
+
+    def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        answers: dict[str, dict[str, Any]] = {
+            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
+            "aws:ec2/getManagedPrefixList:getManagedPrefixList": {"id": "pl-cloudfront"},
+            "aws:route53/getZone:getZone": {"zoneId": "Z0FOUND"},
+        }
+        return {**args.args, **answers[args.token]}, []
+
+
+class _Recorder(MockMonitor):
+    """Keeps what Pulumi's own mock monitor does not: parents, protection, dependencies."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(_Cloud())
+        self._recording = recording
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        answer = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        if request.type != "pulumi:pulumi:Stack":
+            raw = rpc.deserialize_properties(request.object, keep_unknowns=True)
+            dependencies = set(request.dependencies)
+            for entry in request.propertyDependencies.values():
+                dependencies |= set(entry.urns)
+            self._recording.resources.append(
+                Resource(
+                    type=request.type,
+                    name=request.name,
+                    urn=answer.urn,
+                    parent=request.parent,
+                    inputs=_plain(raw),
+                    secret=frozenset(key for key, value in raw.items() if _has_secret(value)),
+                    protect=bool(request.protect),
+                    ignore_changes=tuple(request.ignoreChanges),
+                    dependencies=frozenset(dependencies),
+                )
+            )
+        return answer
+
+
+def record(build: Callable[[], object], config: Mapping[str, str] | None = None) -> Recording:
+    """Run `build` under mocks until every registration has landed.
+
+    Args:
+        build: registers resources; its answer, outputs within it resolved, is kept as `result`.
+        config: full key to value, as `configuration` gives it.
+
+    Raises:
+        Exception: whatever `build` raises.
+    """
+    recording = Recording()
+    set_mocks(_Cloud(), project="otakaro", stack="recorded", monitor=_Recorder(recording))
+    values = dict(config or {})
+    set_all_config(values, [key for key in values if key in SECRETS])
+
+    def keep(known: list[Any]) -> None:
+        recording.result, recording.outputs = known
+
+    def run() -> pulumi.Output[None]:
+        result = build()
+        stack = get_root_resource()
+        return pulumi.Output.all(result, stack.outputs if stack else {}).apply(keep)
+
+    mocks.test(run)()  # type: ignore[no-untyped-call]
+    return recording
+
+
+def record_program(config: Mapping[str, str]) -> Recording:
+    """Run the whole program, `__main__.py`, with `config`."""
+
+    def build() -> None:
+        forget_program()
+        runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+    sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
+    return record(build, config)
+
+
+def forget_program() -> None:
+    """Let the next run import the program's modules anew: Pulumi's objects belong to one run."""
+    for path in ROOT.glob("*.py"):
+        sys.modules.pop(path.stem, None) if path.stem != "__main__" else None
+
+
+SECRETS = {
+    "otakaro:databasePassword": "Example0Database0Password",
+    "otakaro:basicAuthUser": "visitor",
+    "otakaro:basicAuthPassword": "example edge password",
+}
+
+
+def configuration(stack: str) -> dict[str, str]:
+    """What the CLI hands to a program of `stack`: its file over the defaults of `Pulumi.yaml`,
+    with stand-ins for the secrets."""
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    own = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    defaults = {key: declared["default"] for key, declared in project["config"].items()}
+    return {key: _text(value) for key, value in {**defaults, **own}.items()} | SECRETS
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _plain(value: Any) -> Any:
+    """`value` with secrets opened."""
+    if isinstance(value, dict):
+        if value.get(_SIGNATURE) and "value" in value:
+            return _plain(value["value"])
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _has_secret(value: Any) -> bool:
+    if isinstance(value, dict):
+        wrapped = _SIGNATURE in value and "value" in value
+        return wrapped or any(map(_has_secret, value.values()))
+    return isinstance(value, list) and any(map(_has_secret, value))
+
+
+def document(text: str) -> Any:
+    """A JSON input (policy, container definitions) as data."""
+    return json.loads(text)
+
+
+def kinds(recording: Recording) -> dict[str, int]:
+    """How many resources of each type there are, components left out."""
+    counts: dict[str, int] = {}
+    for resource in recording.resources:
+        if not re.match("otakaro:", resource.type):
+            counts[resource.type] = counts.get(resource.type, 0) + 1
+    return dict(sorted(counts.items()))
