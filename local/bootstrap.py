@@ -87,7 +87,7 @@ def _go_on(python: str, module: str) -> None:
 
 def enter(module: str) -> None:
     """Go on as `python -m MODULE` in the project's environment; return when we are in it."""
-    if VENV.exists() and os.path.samefile(sys.prefix, str(VENV)):
+    if VENV.exists() and Path(sys.prefix).samefile(str(VENV)):
         # Started by its interpreter; still see to requirements that changed since.
         if sys.version_info >= MINIMUM:
             install(VENV, list(REQUIREMENTS), "the project's requirements")

@@ -1,0 +1,77 @@
+# Every target sees to what it needs: a bare Python 3.11 or newer is enough.
+PYTHON ?= python3
+STACK ?= local
+SET ?=
+export STACK LOCAL_PORT
+
+RUN = $(PYTHON) -m local
+READY = $(PYTHON) -m local.bootstrap
+BIN = .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help up preview refresh down outputs status reset test unit local-test check format bench \
+  diagram python
+
+help: ## What there is
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  STACK=production        its own configuration, with stand-in secrets (default: local)'
+	@echo '  SET="natGateways=2 ..." other values for settings, in up and preview'
+	@echo '  LOCAL_PORT=4567         another port for the emulator'
+
+up: python ## Deploy the stack on the emulated AWS; again: no change
+	@$(RUN) up $(foreach word,$(SET),--set '$(word)')
+
+preview: python ## Show what up would do
+	@$(RUN) preview $(foreach word,$(SET),--set '$(word)')
+
+refresh: python ## Bring the state in line with what the emulator holds
+	@$(RUN) refresh
+
+down: python ## Remove every resource and stop the emulator
+	@$(RUN) down
+
+outputs: python ## The stack's outputs
+	@$(RUN) outputs
+
+status: python ## What runs and what is deployed
+	@$(RUN) status
+
+reset: python ## End the emulator and forget the local state
+	@$(RUN) reset
+
+test: python ## All tests: unit, contract, local
+	@$(READY)
+	$(BIN)/python -m pytest
+
+unit: python ## Tests without engine, emulator or network, in seconds
+	@$(READY)
+	$(BIN)/python -m pytest tests/unit tests/contract
+
+local-test: python ## Tests against the real engine and the emulator
+	@$(READY)
+	$(BIN)/python -m pytest tests/local
+
+check: python ## Format, lint and types
+	@$(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict .
+
+format: python ## Mend format and what the linter can
+	@$(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: python ## Measure how long the local stack takes
+	@$(READY)
+	$(BIN)/python -m local.bench
+
+diagram: python ## Draw the architecture into asbuilt.png
+	@$(READY)
+	$(BIN)/python -m local.diagram
+
+python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo 'error: there is no $(PYTHON): install Python 3.11 or newer, or name one with PYTHON=...' >&2; \
+	  exit 1; }
