@@ -1,0 +1,459 @@
+"""Makes ECS services roll by themselves: after a push, after a secret's change, after a failure.
+
+Task definitions name `REPOSITORY_URL:live`. The tag `live` (POINTER) is this function's: it puts
+it on the image that shall run and forces new deployments, for which ECS resolves the tag once.
+People push with any other tag. Per repository these tags are kept:
+
+- `live`: the image that runs, or is being rolled out;
+- `live-good`: the image that ran last with every service of the repository in a steady state;
+- `rolled-TIME` (`rolled-20241123T101500Z`): a push at that time was rolled out with this image.
+
+A push (event "ECR Image Action"). Events come at least once and in any order, so one fact decides:
+the event's own time, against the times noted in the repository. `imagePushedAt` can't, because it
+is an image's first push: an older image that is pushed again under a new tag (a rollback by hand)
+keeps it. A push is rolled out if it is newer than the newest note on the image that runs, and isn't
+noted on its own image yet. So late events lose, repeated ones do nothing, a failed push isn't tried
+again, and a rollback by hand wins as the newest push. The note is written last: an attempt that
+broke off has none, so its repetition does all of it again. Two pushes in one second are ordered by
+digest, any order being as good. Pushes without a tag (parts of multi-architecture images), of
+signatures, attestations and build caches, and images that lost their tags since are left alone.
+Five calls a roll: list the images, read the manifest, move the pointer, update the service (each),
+write the note. A note costs a call, but no database and no drift, and lives as long as its image.
+
+A changed secret ("Parameter Store Change", Update). Tasks read secrets at their start, so a service
+whose newest deployment is younger than the edit has the new value: nothing to do. One edit is one
+roll, and a burst of edits is one roll if the events wait in a queue with a delay: the first to come
+through rolls, and the others find a deployment younger than themselves.
+
+Starting. A service at 0 tasks is started at its `minimum` once there is an image behind the pointer
+and every secret that people must fill was filled: until then it waits, and the log says for what.
+Whether a secret was filled is told by its version: 1 is as created. So no value is needed:
+GetParameters *without* decryption answers with the version and an encrypted value. The account's
+aws/ssm key would decrypt for whoever may read the parameter, hence the Deny below.
+
+A deployment's end ("ECS Deployment State Change"). What runs is read from ECS's own record (service
+deployments and revisions), not from the event, because a rollback ends in COMPLETED too.
+COMPLETED: the image is noted as good once all services of its repository run it steadily.
+FAILED: the circuit breaker rolls the service itself back; the pointer goes back to the good image,
+or the next deployment would bring the broken one again; other services of the repository that run
+the broken image are rolled back with it (flask and celery are one application), and people are
+told. If a newer deployment has begun since, or there is no good image yet, the pointer stays.
+To try a failed image again, push it under a new tag.
+
+Everything else is ignored. Each decision is one line in the log. An error is raised, for the event
+to come again: every step may be repeated.
+
+Environment
+    CLUSTER    name of the ECS cluster
+    SERVICES   JSON: service -> {"repository": name, "minimum": tasks at its start,
+               "parameters": [names of the SSM parameters that it reads]}
+    BY_HAND    JSON: names of the parameters that people fill (created with a placeholder); all
+               others have their value from the beginning
+    POINTER    the pointer's tag, "live"
+    TOPIC_ARN  SNS topic for people
+
+Events: from EventBridge directly, or in SQS messages. They must be handled ONE AT A TIME, since two
+pushes that read the repository at once could each move the pointer: a FIFO queue with one message
+group, or a reserved concurrency of 1. Recommended: rules -> FIFO queue (content-based
+deduplication, DelaySeconds 30 to 60, visibility time-out twice the function's time-out, redrive to
+a FIFO dead-letter queue after 3 receives) -> event source mapping (batch size 1) -> this function
+(time-out 60 s). The delay joins bursts of edits, and lets ECS's records settle.
+
+Permissions
+    ecr:DescribeImages, ecr:BatchGetImage, ecr:PutImage            the repositories
+    ecs:DescribeServices, ecs:UpdateService,
+    ecs:ListServiceDeployments                                     service/CLUSTER/NAME, each
+    ecs:DescribeServiceRevisions                                   service-revision/CLUSTER/NAME/*
+    ssm:GetParameters                                              the parameters BY_HAND
+    sns:Publish                                                    TOPIC_ARN
+    Deny kms:Decrypt on * if kms:ViaService is ssm.REGION.amazonaws.com
+    sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes  the queue
+    logs:CreateLogStream, logs:PutLogEvents                        its log group
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+
+CLUSTER: Final = os.environ["CLUSTER"]
+SERVICES: Final[dict[str, dict[str, Any]]] = json.loads(os.environ["SERVICES"])
+BY_HAND: Final = frozenset(json.loads(os.environ["BY_HAND"]))
+POINTER: Final = os.environ["POINTER"]
+TOPIC_ARN: Final = os.environ["TOPIC_ARN"]
+
+GOOD: Final = f"{POINTER}-good"
+NOTE: Final = re.compile(r"rolled-\d{8}T\d{6}Z")
+# Tags that aren't releases: ours, signatures and attestations (cosign, OCI referrers), caches.
+NO_RELEASE: Final = re.compile(
+    rf"{re.escape(POINTER)}|{re.escape(GOOD)}|{NOTE.pattern}"
+    r"|sha256-[0-9a-f]{64}([.-].*)?|.*build-?cache.*|cache"
+)
+# What no container is: build caches, charts, signatures, attestations, bare artifacts.
+NO_CONTAINER: Final = re.compile(
+    r"application/vnd\.(buildkit|cncf|dev\.cosign|dev\.sigstore|in-toto|oci\.empty)\b.*"
+)
+# Manifests as they were pushed: ECR converts to what the asker accepts.
+MANIFESTS: Final = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+]
+RUNNING: Final = frozenset({"PENDING", "IN_PROGRESS"})
+ROLLED_BACK: Final = frozenset(
+    {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"}
+)
+FAILED: Final = ROLLED_BACK | {"ROLLBACK_FAILED", "STOP_REQUESTED", "STOPPED"}
+# Events' times are cut to the second.
+TICK: Final = timedelta(seconds=1)
+
+_RETRIES: Final = Config(retries={"mode": "standard", "max_attempts": 5})
+ecr = boto3.client("ecr", config=_RETRIES)
+ecs = boto3.client("ecs", config=_RETRIES)
+ssm = boto3.client("ssm", config=_RETRIES)
+sns = boto3.client("sns", config=_RETRIES)
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, list[str]]:
+    """Decide upon one event, or upon each of a batch from SQS."""
+    decisions = []
+    for single in _events(event):
+        decision = decide(single)
+        print(decision)
+        decisions.append(decision)
+    return {"decisions": decisions}
+
+
+def _events(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "Records" in event:
+        for record in event["Records"]:
+            yield json.loads(record["body"])
+    else:
+        yield event
+
+
+def decide(event: dict[str, Any]) -> str:
+    """Do what the event asks for; one line that says what and why."""
+    detail = event.get("detail") or {}
+    match event.get("source"), event.get("detail-type"):
+        case "aws.ecr", "ECR Image Action":
+            return pushed(detail, _time(event))
+        case "aws.ssm", "Parameter Store Change":
+            return edited(detail, _time(event))
+        case "aws.ecs", "ECS Deployment State Change":
+            return deployed(detail, event["resources"])
+        case source, kind:
+            return f"Ignored: {source} {kind} is no event of ours"
+
+
+def _time(event: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(event["time"]).astimezone(UTC)
+
+
+# A push.
+
+
+def pushed(detail: dict[str, Any], time: datetime) -> str:
+    """Roll the pushed image out if it is the newest."""
+    repository, tag = detail.get("repository-name"), detail.get("image-tag")
+    digest = detail.get("image-digest")
+    subject = f"{repository}:{tag} ({digest})"
+    services = _of(repository)
+    if detail.get("action-type") != "PUSH" or detail.get("result") != "SUCCESS":
+        return f"Ignored: {subject} is no finished push"
+    if repository is None or not services:
+        return f"Ignored: {subject} is of no repository of ours"
+    if not digest or not tag or NO_RELEASE.fullmatch(tag):
+        return f"Ignored: {subject} is no release"
+
+    images = _images(repository)
+    image = images.get(digest)
+    if image is None:
+        return f"Nothing to do: {subject} has lost its tags since"
+    if NO_CONTAINER.match(image.kind):
+        return f"Ignored: {subject} is {image.kind}, no container"
+    note = f"rolled-{time:%Y%m%dT%H%M%SZ}"
+    if note <= image.noted:
+        return f"Nothing to do: {subject} was rolled out before"
+    live = next((other for other in images.values() if POINTER in other.tags), None)
+    if live is not None and (note, digest) < (live.noted, live.digest):
+        return f"Nothing to do: {subject} is older than {live.digest}, which runs"
+
+    manifest = _manifests(repository, {"imageDigest": digest})[digest]
+    newest = max(images.values(), key=lambda other: (other.noted, other.digest))
+    if live is image and newest is image and image.noted:
+        # The push that was rolled out last was of this image too.
+        _put(repository, manifest, note)
+        return f"Nothing to do: {subject} runs already"
+    _put(repository, manifest, POINTER)
+    outcomes = [_roll(service) for service in services]
+    _put(repository, manifest, note)
+    before = live.digest if live is not None else "no image"
+    return f"Rolled: {subject} replaces {before}: {', '.join(outcomes)}"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of a repository, as the list of images has it."""
+
+    digest: str
+    tags: tuple[str, ...]
+    kind: str
+
+    @property
+    def noted(self) -> str:
+        """The newest note of a push that was rolled out with it."""
+        return max((tag for tag in self.tags if NOTE.fullmatch(tag)), default="")
+
+
+def _images(repository: str) -> dict[str, Image]:
+    """The tagged images by digest."""
+    pages = ecr.get_paginator("describe_images").paginate(
+        repositoryName=repository,
+        filter={"tagStatus": "TAGGED"},
+        PaginationConfig={"PageSize": 1000},
+    )
+    return {
+        detail["imageDigest"]: Image(
+            digest=detail["imageDigest"],
+            tags=tuple(detail["imageTags"]),
+            kind=detail.get("artifactMediaType", ""),
+        )
+        for page in pages
+        for detail in page["imageDetails"]
+        if detail.get("imageTags")
+    }
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """An image's manifest: what one needs to put a tag on it."""
+
+    digest: str
+    text: str
+    media_type: str
+
+    def covers(self, digest: str | None) -> bool:
+        """Whether a container with `digest` runs this image or, if it is an index, a part of it."""
+        return digest is not None and (digest == self.digest or digest in self.text)
+
+
+def _manifests(repository: str, *images: Mapping[str, str]) -> dict[str, Manifest]:
+    """The manifests of those `images` that there are, by tag and by digest."""
+    answer = ecr.batch_get_image(
+        repositoryName=repository, imageIds=images, acceptedMediaTypes=MANIFESTS
+    )
+    found = {}
+    for image in answer["images"]:
+        manifest = Manifest(
+            digest=image["imageId"]["imageDigest"],
+            text=image["imageManifest"],
+            media_type=image["imageManifestMediaType"],
+        )
+        found[manifest.digest] = manifest
+        if tag := image["imageId"].get("imageTag"):
+            found[tag] = manifest
+    return found
+
+
+def _put(repository: str, manifest: Manifest, tag: str) -> None:
+    """Put `tag` on the image; it leaves the one that had it."""
+    with suppress(ecr.exceptions.ImageAlreadyExistsException):
+        ecr.put_image(
+            repositoryName=repository,
+            imageManifest=manifest.text,
+            imageManifestMediaType=manifest.media_type,
+            imageDigest=manifest.digest,
+            imageTag=tag,
+        )
+
+
+def _of(repository: str | None) -> list[str]:
+    """The services that run images of the repository."""
+    return [name for name, service in SERVICES.items() if service["repository"] == repository]
+
+
+def _roll(service: str) -> str:
+    """Deploy what is behind the pointer; start the service if it may."""
+    answer = ecs.update_service(cluster=CLUSTER, service=service, forceNewDeployment=True)
+    if answer["service"]["desiredCount"] > 0:
+        return f"{service} rolls"
+    return _start(service)
+
+
+def _start(service: str) -> str:
+    """Start a service that has no tasks, unless a secret is missing."""
+    minimum = SERVICES[service]["minimum"]
+    if missing := _unfilled(SERVICES[service]["parameters"]):
+        return f"{service} waits for {' and '.join(missing)}"
+    ecs.update_service(
+        cluster=CLUSTER, service=service, desiredCount=minimum, forceNewDeployment=True
+    )
+    return f"{service} starts with {minimum}"
+
+
+def _unfilled(names: Sequence[str]) -> list[str]:
+    """Those of the parameters that people must fill and haven't filled."""
+    asked = [name for name in names if name in BY_HAND]
+    versions: dict[str, int] = {}
+    for first in range(0, len(asked), 10):  # GetParameters takes ten
+        answer = ssm.get_parameters(Names=asked[first : first + 10], WithDecryption=False)
+        versions |= {found["Name"]: found["Version"] for found in answer["Parameters"]}
+    return [name for name in asked if versions.get(name, 0) < 2]
+
+
+# A changed secret.
+
+
+def edited(detail: dict[str, Any], time: datetime) -> str:
+    """Roll the services that read the parameter and don't have its new value."""
+    name, operation = detail.get("name"), detail.get("operation")
+    readers = [service for service, facts in SERVICES.items() if name in facts["parameters"]]
+    if operation != "Update":
+        return f"Ignored: {operation} of {name} changes no value"
+    if not readers:
+        return f"Ignored: no service reads {name}"
+    answer = ecs.describe_services(cluster=CLUSTER, services=readers)
+    found = {service["serviceName"]: service for service in answer["services"]}
+    outcomes = [_refresh(reader, found[reader], time) for reader in readers]
+    return f"Changed: {name}: {', '.join(outcomes)}"
+
+
+def _refresh(name: str, service: dict[str, Any], time: datetime) -> str:
+    """Make the service's tasks younger than `time`."""
+    if service["desiredCount"] == 0:
+        if POINTER not in _manifests(SERVICES[name]["repository"], {"imageTag": POINTER}):
+            return f"{name} waits for an image"
+        return _start(name)
+    newest = max(deployment["createdAt"] for deployment in service["deployments"])
+    if newest >= time + TICK:
+        return f"{name} has it since its deployment at {newest:%H:%M:%S}"
+    return _roll(name)
+
+
+# A deployment's end.
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A service's newest deployment; `digest` is None before ECS has resolved the image."""
+
+    status: str
+    digest: str | None
+
+
+def deployed(detail: dict[str, Any], resources: Sequence[str]) -> str:
+    """Note a good image; move the pointer back from a bad one and tell people."""
+    name, reason = detail.get("eventName"), detail.get("reason", "")
+    _, cluster, service = ["", "", *resources[0].split("/")][-3:]
+    if cluster != CLUSTER or service not in SERVICES:
+        return f"Ignored: {name} of {resources[0]}, no service of ours"
+    repository = SERVICES[service]["repository"]
+    if name == "SERVICE_DEPLOYMENT_COMPLETED":
+        return _completed(service, repository)
+    if name == "SERVICE_DEPLOYMENT_FAILED":
+        decision = _failed(service, repository)
+        sns.publish(
+            TopicArn=TOPIC_ARN,
+            Subject=f"Deployment of {service} failed"[:100],
+            Message=f"{decision}\n\nReason: {reason}\nCluster: {CLUSTER}\n",
+        )
+        return f"{decision} ({reason})"
+    return f"Ignored: {name} of {service} is not a deployment's end"
+
+
+def _completed(service: str, repository: str) -> str:
+    deployments = _newest_deployments(repository)
+    digest = deployments[service].digest
+    if deployments[service].status != "SUCCESSFUL":
+        return f"Nothing to do: {service} is {deployments[service].status}, which proves nothing"
+    if digest is None:
+        return f"Nothing to do: {service} is steady without tasks"
+    found = _manifests(
+        repository, {"imageTag": POINTER}, {"imageTag": GOOD}, {"imageDigest": digest}
+    )
+    image = found.get(POINTER)
+    if image is None or not image.covers(digest):  # the pointer has moved on since
+        image = found.get(digest)
+    if image is None:
+        return f"Nothing to do: {digest} of {service} isn't in {repository}"
+    for other, deployment in deployments.items():
+        # Without tasks there is no digest, and nothing that the image could break.
+        steady = deployment.status == "SUCCESSFUL"
+        if not steady or (deployment.digest is not None and not image.covers(deployment.digest)):
+            return f"Nothing to do: {service} runs {image.digest}, {other} doesn't yet"
+    if GOOD in found and found[GOOD].covers(digest):
+        return f"Nothing to do: {service} runs {image.digest}, noted as good before"
+    _put(repository, image, GOOD)
+    return f"Good: {repository} {image.digest}: {', '.join(deployments)} run it"
+
+
+def _failed(service: str, repository: str) -> str:
+    deployments = _newest_deployments(repository)
+    own = deployments[service]
+    if own.status not in FAILED:
+        return f"Stays: {service} failed, but its newest deployment is {own.status}"
+    found = _manifests(repository, {"imageTag": POINTER}, {"imageTag": GOOD})
+    live, good = found.get(POINTER), found.get(GOOD)
+    broken = own.digest or (live.digest if live is not None else "an unknown image")
+    if good is None or live is None:
+        return f"Stays: {service} failed with {broken}; no image has run before"
+    moves = live.digest != good.digest
+    if moves and own.digest is not None and not live.covers(own.digest):
+        return f"Stays: {service} failed with {broken}, but {live.digest} came since"
+    if moves:
+        _put(repository, good, POINTER)
+        outcome = f"Rolled back: {service} failed with {broken}; {good.digest} is live again"
+    else:
+        outcome = f"Stays: {service} failed with {broken}; the good {good.digest} is live"
+    also = [
+        _roll(other)
+        for other, deployment in deployments.items()
+        if deployment.status not in ROLLED_BACK  # those ECS rolls back itself
+        and (
+            not good.covers(deployment.digest)
+            if deployment.digest is not None
+            else moves and deployment.status in RUNNING
+        )
+    ]
+    return ", ".join([outcome, *also])
+
+
+def _newest_deployments(repository: str) -> dict[str, Deployment]:
+    """The newest deployment of each service of the repository, from ECS's record."""
+    newest: dict[str, dict[str, Any]] = {}
+    for service in _of(repository):
+        listed = []
+        request: dict[str, Any] = {"cluster": CLUSTER, "service": service}
+        while True:
+            answer = ecs.list_service_deployments(**request)
+            listed += answer["serviceDeployments"]
+            if "nextToken" not in answer:
+                break
+            request["nextToken"] = answer["nextToken"]
+        newest[service] = max(listed, key=lambda one: one["createdAt"], default={})
+    revisions = [one["targetServiceRevisionArn"] for one in newest.values() if one]
+    digests: dict[str, str] = {}
+    if revisions:
+        answer = ecs.describe_service_revisions(serviceRevisionArns=revisions)
+        for revision in answer["serviceRevisions"]:
+            for image in revision.get("containerImages", []):
+                # REGISTRY/REPOSITORY:TAG; other containers of the task have other repositories.
+                path = re.split("[:@]", image["image"].partition("/")[2])[0]
+                if path == repository and "imageDigest" in image:
+                    digests[revision["serviceRevisionArn"]] = image["imageDigest"]
+    return {
+        service: Deployment(
+            status=one.get("status", "unknown"),
+            digest=digests.get(one.get("targetServiceRevisionArn", "")),
+        )
+        for service, one in newest.items()
+    }
