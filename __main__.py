@@ -3,12 +3,11 @@ public sees."""
 
 import pulumi
 import pulumi_aws as aws
-import pulumi_random as random
 from pulumi import ResourceOptions
 
 from alb import LoadBalancer, LoadBalancerArgs, RouteArgs
 from backend import API_PORT, REDIS_PORT, Backend, BackendArgs
-from certs import Certificate, CertificateArgs, hosted_zone
+from certs import Certificate, CertificateArgs, HostedZone
 from cloudfront import (
     EDGE_REGION,
     BasicAuth,
@@ -89,12 +88,8 @@ secrets = SecretParameters(
     SecretParametersArgs(
         prefix=prefix,
         names=settings.secret_parameter_names,
-        filled={
-            "POSTGRES_PASSWORD": settings.database.password,
-            "GEOSERVER_ADMIN_PASSWORD": random.RandomPassword(
-                f"{prefix}-geoserver-admin", length=32, special=False
-            ).result,
-        },
+        filled={"POSTGRES_PASSWORD": settings.database.password},
+        generated=["GEOSERVER_ADMIN_PASSWORD"],
     ),
 )
 files = FileShare(
@@ -130,12 +125,13 @@ images = {
 }
 
 # What CloudFront reaches.
-zone = hosted_zone(settings.dns_zone, create=settings.create_dns_zone, opts=kept)
+zone = HostedZone(
+    f"{prefix}-zone", domain=settings.dns_zone, create=settings.create_dns_zone, opts=kept
+)
 certificate = Certificate(
     f"{prefix}-cert",
     CertificateArgs(hosts=hosts.all, zone=zone, regions=[settings.region, EDGE_REGION]),
 )
-origin_secret = random.RandomPassword(f"{prefix}-origin", length=48, special=False).result
 # Each keeps connections longer than the one before it, so that none meets a closed one.
 idle_timeout = settings.edge.origin_timeout + 10
 keep_alive = idle_timeout + 5
@@ -147,7 +143,6 @@ alb = LoadBalancer(
         subnets=network.public_subnets,
         security_group_ids=[network.security_groups[group].id for group in ("alb", "alb-redirect")],
         certificate_arn=certificate.arns[settings.region],
-        origin_secret=origin_secret,
         account_id=account,
         idle_timeout=idle_timeout,
         protect=settings.protect_data,
@@ -306,8 +301,7 @@ sites = {
             host=host,
             zone=zone,
             certificate_arn=certificate.arns[EDGE_REGION],
-            origin=alb.dns_name,
-            origin_secret=origin_secret,
+            origin=alb,
             origin_timeout=settings.edge.origin_timeout,
             auth=auth,
             policies=policies,
@@ -331,6 +325,8 @@ running = {
 rollout = Rollout(
     f"{prefix}-rollout",
     RolloutArgs(
+        region=settings.region,
+        account_id=account,
         cluster=cluster,
         services=[
             Rolled(service=service, start=size.desired) for service, size in running.values()
@@ -360,15 +356,18 @@ Monitoring(
                 above=80.0,
                 why="The queue is nearly full; a full one takes no more tasks",
             ),
-            "rollout-failed": Alarm(
-                namespace="AWS/SQS",
-                metric="ApproximateNumberOfMessagesVisible",
-                dimensions={"QueueName": rollout.dead_letters},
-                statistic="Maximum",
-                above=0.0,
-                periods=1,
-                why="A push or a changed secret could not be rolled out",
-            ),
+            **{
+                f"rollout-{kind}-failed": Alarm(
+                    namespace="AWS/SQS",
+                    metric="ApproximateNumberOfMessagesVisible",
+                    dimensions={"QueueName": queue},
+                    statistic="Maximum",
+                    above=0.0,
+                    periods=1,
+                    why=f"An event could not be answered: {kind} may not run as they should",
+                )
+                for kind, queue in rollout.dead_letters.items()
+            },
             **{
                 f"{key}-unhealthy": Alarm(
                     namespace="AWS/ApplicationELB",

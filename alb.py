@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pulumi_aws import ec2, lb, s3
 
@@ -42,7 +43,6 @@ class LoadBalancerArgs:
     subnets: Mapping[str, ec2.Subnet]  # public ones, by zone
     security_group_ids: list[Output[str]]
     certificate_arn: Input[str]  # validated, of this region
-    origin_secret: Input[str]  # value of ORIGIN_HEADER
     account_id: Input[str]
     idle_timeout: int  # s; longer than CloudFront waits, shorter than targets keep connections
     protect: bool
@@ -59,6 +59,10 @@ class LoadBalancer(ComponentResource):
         self._args = args
         self._child = ResourceOptions(parent=self)
 
+        # The value of ORIGIN_HEADER that the rules demand and CloudFront adds.
+        self.origin_secret: Output[str] = random.RandomPassword(
+            f"{name}-origin", length=48, special=False, opts=self._child
+        ).result
         logs = self._log_bucket(f"{args.prefix}-alb-logs")
         balancer = lb.LoadBalancer(
             name,
@@ -140,7 +144,7 @@ class LoadBalancer(ComponentResource):
                 {
                     "http_header": {
                         "http_header_name": ORIGIN_HEADER,
-                        "values": [self._args.origin_secret],
+                        "values": [self.origin_secret],
                     }
                 },
             ],

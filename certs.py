@@ -4,24 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pulumi import ComponentResource, Input, InvokeOutputOptions, Output, ResourceOptions
 from pulumi_aws import acm, route53
 
 
-@dataclass(frozen=True, kw_only=True)
-class HostedZone:
-    """The public DNS zone that holds the hosts."""
+class HostedZone(ComponentResource):
+    """The public DNS zone `domain`: made by this stack, or the account's that exists already."""
 
-    name: str
-    id: Output[str]
-
-
-def hosted_zone(name: str, *, create: bool, opts: ResourceOptions) -> HostedZone:
-    """The public hosted zone `name`: made by this stack, or the account's that exists already."""
-    if create:
-        return HostedZone(name=name, id=route53.Zone(name, name=name, opts=opts).zone_id)
-    found = route53.get_zone_output(name=name, private_zone=False)
-    return HostedZone(name=name, id=found.zone_id)
+    def __init__(
+        self, name: str, *, domain: str, create: bool, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("otakaro:index:HostedZone", name, None, opts)
+        child = ResourceOptions(parent=self)
+        self.id: Output[str] = (
+            route53.Zone(name, name=domain, comment="Public names", opts=child).zone_id
+            if create
+            else route53.get_zone_output(
+                name=domain, private_zone=False, opts=InvokeOutputOptions(parent=self)
+            ).zone_id
+        )
+        self.register_outputs({"id": self.id})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,6 @@ class Certificate(ComponentResource):
                 validation_method="DNS",
                 region=region,
                 tags={"Name": name},
-                # A listener or distribution holds on to the old one until it has the new.
                 opts=child,
             )
             for region in args.regions

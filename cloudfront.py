@@ -12,7 +12,7 @@ import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pulumi_aws import cloudfront, iam, lambda_, route53
 
-from alb import ORIGIN_HEADER
+from alb import ORIGIN_HEADER, LoadBalancer
 from certs import HostedZone
 from packages import function_package
 from policies import policy, statement, trust
@@ -176,8 +176,7 @@ class DistributionArgs:
     host: str
     zone: HostedZone
     certificate_arn: Input[str]  # validated, of EDGE_REGION, with the host among its names
-    origin: Input[str]  # the load balancer's DNS name
-    origin_secret: Input[str]
+    origin: LoadBalancer
     origin_timeout: int  # s that an answer may take
     auth: BasicAuth
     policies: EdgePolicies
@@ -204,8 +203,8 @@ class Distribution(ComponentResource):
             origins=[
                 {
                     "origin_id": "alb",
-                    "domain_name": args.origin,
-                    "custom_headers": [{"name": ORIGIN_HEADER, "value": args.origin_secret}],
+                    "domain_name": args.origin.dns_name,
+                    "custom_headers": [{"name": ORIGIN_HEADER, "value": args.origin.origin_secret}],
                     "custom_origin_config": {
                         "http_port": 80,
                         "https_port": 443,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pulumi_aws import ssm
 
@@ -14,7 +15,8 @@ PLACEHOLDER: Final = "placeholder"
 class SecretParametersArgs:
     prefix: str  # the parameters are named /prefix/NAME
     names: Sequence[str]
-    filled: Mapping[str, Input[str]]  # values that the program knows; people edit the others
+    filled: Mapping[str, Input[str]]  # values that the stack file knows
+    generated: Sequence[str]  # made here; people edit the others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,7 @@ class SecretParameter:
     name: str
     path: str
     arn: Output[str]
+    by_hand: bool  # people fill it
 
 
 class SecretParameters(ComponentResource):
@@ -36,6 +39,11 @@ class SecretParameters(ComponentResource):
         # A parameter that people edit is theirs from the moment it exists.
         edited = ResourceOptions(parent=self, ignore_changes=["value"])
         ours = ResourceOptions(parent=self)
+        filled = dict(args.filled) | {
+            # Letters and digits only: the application writes them unescaped into URLs and XML.
+            key: random.RandomPassword(f"{name}-{key}", length=32, special=False, opts=ours).result
+            for key in args.generated
+        }
         self._parameters: dict[str, SecretParameter] = {}
         for key in args.names:
             path = f"/{args.prefix}/{key}"
@@ -43,13 +51,15 @@ class SecretParameters(ComponentResource):
                 f"{name}-{key}",
                 name=path,
                 type=ssm.ParameterType.SECURE_STRING,
-                value=args.filled.get(key, PLACEHOLDER),
+                value=filled.get(key, PLACEHOLDER),
                 description=(
-                    "Filled by Pulumi" if key in args.filled else f"Replace '{PLACEHOLDER}' by hand"
+                    "Filled by Pulumi" if key in filled else f"Replace '{PLACEHOLDER}' by hand"
                 ),
-                opts=ours if key in args.filled else edited,
+                opts=ours if key in filled else edited,
             )
-            self._parameters[key] = SecretParameter(name=key, path=path, arn=parameter.arn)
+            self._parameters[key] = SecretParameter(
+                name=key, path=path, arn=parameter.arn, by_hand=key not in filled
+            )
         self.register_outputs({"names": list(args.names)})
 
     def __getitem__(self, name: str) -> SecretParameter:

@@ -1,5 +1,5 @@
-"""What makes services roll by themselves: events of pushes, secrets and deployments, and one
-function that answers them."""
+"""What makes services roll by themselves: events of pushes, secrets and deployments go through
+queues to one function that answers them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,18 @@ from pulumi_aws import cloudwatch, iam, lambda_, sqs
 
 from fargate import POINTER, Cluster, FargateService
 from packages import function_package
-from parameters import PLACEHOLDER
 from policies import policy, statement, trust
 
-# Seconds that an event is tried again; afterwards it lies in the dead-letter queue.
-_EVENT_AGE: Final = 3600
 _TIMEOUT: Final = 60
+# SQS developer guide, "Lambda and SQS": a message stays hidden for six times the function's
+# time-out, so that no attempt overtakes the one before it.
+_HIDDEN: Final = 6 * _TIMEOUT
+_KEPT: Final = 14 * 86400  # s, the longest that SQS keeps a message
+_ATTEMPTS: Final = 5
+# ECS and ECR answer from records that settle a moment after the event.
+_SETTLE: Final = 5
+# Edits of secrets within this many seconds are one restart.
+_BURST: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +35,8 @@ class Rolled:
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutArgs:
+    region: str
+    account_id: Input[str]
     cluster: Cluster
     services: Sequence[Rolled]
     topic_arn: Input[str]  # where people are told of a failed deployment
@@ -36,7 +44,13 @@ class RolloutArgs:
 
 
 class Rollout(ComponentResource):
-    """One function; a rule with target and invoke permission for each kind of event."""
+    """Rules, queues and the function that moves the pointer and restarts services.
+
+    Pushes and deployments wait in a FIFO queue of one group: they are answered one at a time, in
+    order, by at most one instance of the function. (A reserved concurrency of one would do the
+    same, but young AWS accounts have none to reserve.) Edits of secrets wait in a second queue
+    until the burst is over.
+    """
 
     def __init__(self, name: str, args: RolloutArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("otakaro:index:Rollout", name, None, opts)
@@ -44,22 +58,18 @@ class Rollout(ComponentResource):
         self._args = args
         self._child = ResourceOptions(parent=self)
 
-        dead_letters = sqs.Queue(
-            name,
-            message_retention_seconds=14 * 86400,  # the longest that SQS keeps one
-            sqs_managed_sse_enabled=True,
-            opts=self._child,
-        )
-        self.dead_letters: Output[str] = dead_letters.name
-        self._function(dead_letters)
+        self.dead_letters: dict[str, Output[str]] = {}
+        images = self._queue("images", fifo=True, delay=_SETTLE)
+        secrets = self._queue("secrets", fifo=False, delay=_BURST)
+        self._function([images, secrets])
+        self._feed("images", images, batch=1)
+        self._feed("secrets", secrets, batch=100)
 
-        for repository in {
-            rolled.service.repository.name: rolled.service.repository for rolled in args.services
-        }:
-            self._on(
-                f"push-{repository}",
+        rules = [
+            self._rule(
+                repository,
                 f"An image was pushed to {repository}",
-                # The event's own `resources` is empty, so its detail says which repository.
+                # The event's own `resources` is empty; its detail says which repository.
                 {
                     "source": ["aws.ecr"],
                     "detail-type": ["ECR Image Action"],
@@ -69,39 +79,71 @@ class Rollout(ComponentResource):
                         "repository-name": [repository],
                     },
                 },
+                images,
             )
-        paths = sorted(
-            {secret.path for rolled in args.services for secret in rolled.service.secrets}
-        )
-        self._on(
-            "secret",
-            "A run-time secret was changed",
-            {
-                "source": ["aws.ssm"],
-                "detail-type": ["Parameter Store Change"],
-                "detail": {"operation": ["Update"], "name": paths},
-            },
-        )
-        self._on(
-            "deployment",
-            "A deployment failed or was completed",
-            Output.json_dumps(
+            for repository in sorted({r.service.repository.name for r in args.services})
+        ]
+        rules.append(
+            self._rule(
+                "deployment",
+                "A deployment failed or was completed",
                 {
                     "source": ["aws.ecs"],
                     "detail-type": ["ECS Deployment State Change"],
                     "resources": [rolled.service.service.arn for rolled in args.services],
                     "detail": {
-                        "eventName": [
-                            "SERVICE_DEPLOYMENT_FAILED",
-                            "SERVICE_DEPLOYMENT_COMPLETED",
-                        ]
+                        "eventName": ["SERVICE_DEPLOYMENT_FAILED", "SERVICE_DEPLOYMENT_COMPLETED"]
                     },
-                }
-            ),
+                },
+                images,
+            )
         )
+        self._admit("images", images, rules)
+        edited = self._rule(
+            "secret",
+            "A run-time secret was changed",
+            {
+                "source": ["aws.ssm"],
+                "detail-type": ["Parameter Store Change"],
+                "detail": {
+                    "operation": ["Update"],
+                    "name": sorted({s.path for r in args.services for s in r.service.secrets}),
+                },
+            },
+            secrets,
+        )
+        self._admit("secrets", secrets, [edited])
         self.register_outputs({"function": self.function.name})
 
-    def _function(self, dead_letters: sqs.Queue) -> None:
+    def _queue(self, key: str, *, fifo: bool, delay: int) -> sqs.Queue:
+        """An encrypted queue, and one for the messages that could not be answered."""
+        suffix = ".fifo" if fifo else ""
+        name = f"{self._name}-{key}"
+        dead = sqs.Queue(
+            f"{name}-failed",
+            name=f"{name}-failed{suffix}",
+            fifo_queue=True if fifo else None,
+            message_retention_seconds=_KEPT,
+            sqs_managed_sse_enabled=True,
+            opts=self._child,
+        )
+        self.dead_letters[key] = dead.name
+        return sqs.Queue(
+            name,
+            name=f"{name}{suffix}",
+            fifo_queue=True if fifo else None,
+            content_based_deduplication=True if fifo else None,
+            delay_seconds=delay,
+            visibility_timeout_seconds=_HIDDEN,
+            message_retention_seconds=_KEPT,
+            sqs_managed_sse_enabled=True,
+            redrive_policy=Output.json_dumps(
+                {"deadLetterTargetArn": dead.arn, "maxReceiveCount": _ATTEMPTS}
+            ),
+            opts=self._child,
+        )
+
+    def _function(self, queues: Sequence[sqs.Queue]) -> None:
         args, name = self._args, self._name
         logs = cloudwatch.LogGroup(
             name,
@@ -111,7 +153,7 @@ class Rollout(ComponentResource):
         )
         role = iam.Role(name, assume_role_policy=trust("lambda.amazonaws.com"), opts=self._child)
         permission = iam.RolePolicy(
-            name, role=role.id, policy=self._permissions(logs, dead_letters), opts=self._child
+            name, role=role.id, policy=self._permissions(logs, queues), opts=self._child
         )
         self.log_group: Output[str] = logs.name
         self.function = lambda_.Function(
@@ -129,90 +171,119 @@ class Rollout(ComponentResource):
                 "variables": {
                     "CLUSTER": args.cluster.name,
                     "POINTER": POINTER,
-                    "PLACEHOLDER": PLACEHOLDER,
                     "TOPIC_ARN": args.topic_arn,
                     "SERVICES": json.dumps(
                         {
                             rolled.service.name: {
                                 "repository": rolled.service.repository.name,
                                 "minimum": rolled.start,
-                                "parameters": sorted(
-                                    secret.path for secret in rolled.service.secrets
-                                ),
+                                "parameters": sorted(s.path for s in rolled.service.secrets),
                             }
                             for rolled in args.services
                         },
                         sort_keys=True,
                     ),
+                    "BY_HAND": json.dumps(
+                        sorted(
+                            {
+                                secret.path
+                                for rolled in args.services
+                                for secret in rolled.service.secrets
+                                if secret.by_hand
+                            }
+                        )
+                    ),
                 }
             },
             opts=ResourceOptions(parent=self, depends_on=[permission, logs]),
         )
-        lambda_.FunctionEventInvokeConfig(
-            name,
-            function_name=self.function.name,
-            maximum_event_age_in_seconds=_EVENT_AGE,
-            maximum_retry_attempts=2,  # the most that Lambda makes
-            destination_config={"on_failure": {"destination": dead_letters.arn}},
-            opts=self._child,
-        )
 
-    def _permissions(self, logs: cloudwatch.LogGroup, dead_letters: sqs.Queue) -> Output[str]:
+    def _permissions(self, logs: cloudwatch.LogGroup, queues: Sequence[sqs.Queue]) -> Output[str]:
         args = self._args
         services = [rolled.service for rolled in args.services]
-        repositories = {
-            rolled.service.repository.name: rolled.service.repository for rolled in args.services
-        }
-        secrets = {
-            secret.path: secret for rolled in args.services for secret in rolled.service.secrets
-        }
+        repositories = {service.repository.name: service.repository for service in services}
+        secrets = {s.path: s for service in services for s in service.secrets if s.by_hand}
         return policy(
             statement(
                 ["logs:CreateLogStream", "logs:PutLogEvents"], [Output.concat(logs.arn, ":*")]
             ),
-            statement(["sqs:SendMessage"], [dead_letters.arn]),
+            statement(
+                ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+                [queue.arn for queue in queues],
+            ),
             statement(["sns:Publish"], [args.topic_arn]),
             statement(
                 ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:PutImage"],
                 [repository.arn for repository in repositories.values()],
             ),
             statement(
-                ["ecs:DescribeServices", "ecs:UpdateService"],
+                ["ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:UpdateService"],
                 [service.service.arn for service in services],
             ),
+            statement(
+                ["ecs:DescribeServiceRevisions"],
+                [
+                    Output.format(
+                        "arn:aws:ecs:{0}:{1}:service-revision/{2}/{3}/*",
+                        args.region,
+                        args.account_id,
+                        args.cluster.name,
+                        service.name,
+                    )
+                    for service in services
+                ],
+            ),
+            # The version of a secret says whether people filled it; its value stays unread.
             statement(["ssm:GetParameters"], [secret.arn for secret in secrets.values()]),
             statement(
-                ["iam:PassRole"],
-                [
-                    role.arn
-                    for service in services
-                    for role in (service.execution_role, service.task_role)
-                ],
-                {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+                ["kms:Decrypt"],
+                ["*"],
+                {"StringEquals": {"kms:ViaService": f"ssm.{args.region}.amazonaws.com"}},
+                effect="Deny",
             ),
         )
 
-    def _on(self, key: str, why: str, pattern: Mapping[str, object] | Output[str]) -> None:
-        """Rule, target and the permission without which the event would be lost."""
+    def _feed(self, key: str, queue: sqs.Queue, *, batch: int) -> None:
+        """Have Lambda take messages from `queue` to the function."""
+        lambda_.EventSourceMapping(
+            f"{self._name}-{key}",
+            event_source_arn=queue.arn,
+            function_name=self.function.name,
+            batch_size=batch,
+            # Above ten messages Lambda asks for a window to collect them in.
+            maximum_batching_window_in_seconds=1 if batch > 10 else None,
+            opts=self._child,
+        )
+
+    def _rule(
+        self, key: str, why: str, pattern: Mapping[str, object], queue: sqs.Queue
+    ) -> cloudwatch.EventRule:
         name = f"{self._name}-{key}"
         rule = cloudwatch.EventRule(
-            name,
-            description=why,
-            event_pattern=pattern if isinstance(pattern, Output) else json.dumps(pattern),
-            opts=self._child,
+            name, description=why, event_pattern=Output.json_dumps(pattern), opts=self._child
         )
-        permission = lambda_.Permission(
-            name,
-            action="lambda:InvokeFunction",
-            function=self.function.name,
-            principal="events.amazonaws.com",
-            source_arn=rule.arn,
-            opts=self._child,
-        )
+        fifo = key != "secret"
         cloudwatch.EventTarget(
             name,
             rule=rule.name,
-            arn=self.function.arn,
-            retry_policy={"maximum_event_age_in_seconds": _EVENT_AGE, "maximum_retry_attempts": 10},
-            opts=ResourceOptions(parent=self, depends_on=[permission]),
+            arn=queue.arn,
+            sqs_target={"message_group_id": "images"} if fifo else None,
+            opts=self._child,
+        )
+        return rule
+
+    def _admit(self, key: str, queue: sqs.Queue, rules: Sequence[cloudwatch.EventRule]) -> None:
+        """Let those rules put events into `queue`; without it they would be lost in silence."""
+        sqs.QueuePolicy(
+            f"{self._name}-{key}",
+            queue_url=queue.url,
+            policy=policy(
+                statement(
+                    ["sqs:SendMessage"],
+                    [queue.arn],
+                    {"ArnEquals": {"aws:SourceArn": [rule.arn for rule in rules]}},
+                    principal={"Service": "events.amazonaws.com"},
+                )
+            ),
+            opts=self._child,
         )

@@ -42,9 +42,7 @@ def preview(arguments: argparse.Namespace) -> None:
     with opened(arguments.stack, stackfile.parse(arguments.set)) as session:
         result = session.run(session.stack.preview)
     changes = {str(getattr(key, "value", key)): n for key, n in result.change_summary.items()}
-    if set(changes) - {"same"}:
-        console.OUT.print("Nothing was changed; `make up` would do this:")
-    report.counts(changes, time.monotonic() - started)
+    report.counts(changes, time.monotonic() - started, planned=True)
 
 
 def refresh(arguments: argparse.Namespace) -> None:
@@ -121,7 +119,7 @@ def reset(_arguments: argparse.Namespace) -> None:
     """Forget everything local: end the emulator, remove state and secrets."""
     with lock.exclusive():
         emulator.stop()
-        shutil.rmtree(paths.STATE, ignore_errors=True)
+        shutil.rmtree(paths.state(), ignore_errors=True)
     console.OUT.print("The emulator has stopped and the local state is gone")
 
 

@@ -22,6 +22,7 @@ HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
+FREE_SECONDS = 2.0
 REQUIREMENTS = paths.ROOT / "local" / "requirements-emulator.txt"
 
 
@@ -63,7 +64,7 @@ def running() -> Emulator | None:
     if _is_ministack(recorded.pid):
         if _healthy(recorded.port):
             return recorded
-        _end(recorded.pid)
+        _end(recorded.pid, gently=False)
     _pid_file().unlink(missing_ok=True)
     return None
 
@@ -99,6 +100,9 @@ def _program() -> Path:
 
 def _start(port: int) -> Emulator:
     program = _program()
+    deadline = time.monotonic() + FREE_SECONDS  # one that just ended may still hold it
+    while _taken(port) and time.monotonic() < deadline:
+        time.sleep(0.1)
     if _taken(port):
         raise LocalError(
             f"port {port} is in use by something else: stop that, or choose another port, "
@@ -196,9 +200,9 @@ def _taken(port: int) -> bool:
     return False
 
 
-def _end(pid: int) -> None:
-    """End a process, gently first."""
-    for word in (signal.SIGTERM, signal.SIGKILL):
+def _end(pid: int, *, gently: bool = True) -> None:
+    """End a process and wait until it is gone."""
+    for word in (signal.SIGTERM, signal.SIGKILL) if gently else (signal.SIGKILL,):
         try:
             os.kill(pid, word)
         except ProcessLookupError:

@@ -1,10 +1,12 @@
 """What the engine reports of its steps, kept for the summary and for tests."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
 from pulumi.automation import EngineEvent
 
+_COLOURS = re.compile(r"<\{%[^%]*%\}>")  # the engine's marks for its own display
 _QUIET = {"same", "read", "read-discard", "discard"}
 
 
@@ -21,7 +23,7 @@ class Steps:
     def take(self, event: EngineEvent) -> None:
         """Take in one event of the engine's stream."""
         if event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
-            text = event.diagnostic_event.message.strip()
+            text = _COLOURS.sub("", event.diagnostic_event.message).strip()
             if text and text not in self.errors:
                 self.errors.append(text)
         step = event.resource_pre_event or event.res_outputs_event

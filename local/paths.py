@@ -6,8 +6,6 @@ from pathlib import Path
 from local.errors import LocalError
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = Path(os.environ.get("OTAKARO_LOCAL") or ROOT / ".local").absolute()
-"""This checkout's state, logs and pid files; another folder by OTAKARO_LOCAL."""
 
 
 def cache() -> Path:
@@ -20,8 +18,9 @@ def cache() -> Path:
 
 
 def state() -> Path:
-    """This checkout's own folder, created when it is missing."""
-    return folder(STATE, "set OTAKARO_LOCAL to a folder that you can write")
+    """This checkout's state, logs and pid files: .local, or another folder by OTAKARO_LOCAL."""
+    path = Path(os.environ.get("OTAKARO_LOCAL") or ROOT / ".local").absolute()
+    return folder(path, "set OTAKARO_LOCAL to a folder that you can write")
 
 
 def folder(path: Path, remedy: str) -> Path:

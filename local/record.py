@@ -16,6 +16,7 @@ import pulumi
 import yaml
 from pulumi.runtime import get_root_resource, mocks, rpc, set_all_config
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
+from pulumi.runtime.stack import Stack
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCOUNT = "111122223333"  # AWS's own example in its documents
@@ -184,7 +185,8 @@ def record(build: Callable[[], object], config: Mapping[str, str] | None = None)
     def run() -> pulumi.Output[None]:
         result = build()
         stack = get_root_resource()
-        return pulumi.Output.all(result, stack.outputs if stack else {}).apply(keep)
+        exported = stack.outputs if isinstance(stack, Stack) else {}
+        return pulumi.Output.all(result, exported).apply(keep)
 
     mocks.test(run)()  # type: ignore[no-untyped-call]
     return recording

@@ -10,15 +10,13 @@ from rich.table import Table
 from local import console
 from local.account import HOME_REGION
 
-_WORDS = {
+_DONE = {
     "create": "created",
     "update": "updated",
     "replace": "replaced",
     "delete": "deleted",
     "same": "unchanged",
     "refresh": "refreshed",
-    "import": "imported",
-    "read": "read",
 }
 _INNER = {"create-replacement", "delete-replaced", "read-replacement", "discard", "read-discard"}
 
@@ -36,10 +34,11 @@ def outputs(values: Mapping[str, Any], *, show_secrets: bool = False) -> None:
     console.OUT.print(table)
 
 
-def counts(changes: Mapping[str, int], seconds: float) -> None:
-    """What an operation did, by number of resources, and how long it took."""
+def counts(changes: Mapping[str, int], seconds: float, *, planned: bool = False) -> None:
+    """What an operation did or would do, by number of resources, and how long it took."""
+    words = {"same": "unchanged"} if planned else _DONE
     told = [
-        f"{number} {_WORDS.get(operation, operation)}"
+        f"{number} {words.get(operation, f'to {operation}')}"
         for operation, number in changes.items()
         if number and operation not in _INNER
     ]

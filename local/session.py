@@ -8,7 +8,7 @@ refreshed before anything else.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pulumi import automation
@@ -18,7 +18,7 @@ from local import cli, console, emulator, lock, paths, stackfile
 from local.account import Account, Held
 from local.errors import LocalError
 from local.events import Steps
-from local.process import Engine
+from local.process import Engine, Interrupted
 from local.provider import serve
 from local.workspace import Workspace
 
@@ -41,15 +41,20 @@ class Session:
         self.steps = Steps()
         marker = self.workspace.folder / "running"
         marker.touch()
+        last = self.workspace.folder / "last.json"
+        last.unlink(missing_ok=True)
         engine = self.stack.workspace.pulumi_command
         try:
             result = operation(on_output=print_line, on_event=self.steps.take, **options)
         except CommandError as error:
+            if "update canceled" in str(error) or "update canceled" in " ".join(self.steps.errors):
+                raise Interrupted from error  # by a key that the engine's own display took
             raise LocalError(explain(error, self.steps)) from error
         finally:
             # A marker left behind makes the next command look at what the engine left undone.
             if isinstance(engine, Engine) and engine.orderly:
                 marker.unlink(missing_ok=True)
+            last.write_text(json.dumps(asdict(self.steps), indent=1))
         return result
 
 

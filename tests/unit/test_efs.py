@@ -1,0 +1,65 @@
+"""The shared disk is encrypted, backed up, and mounted by folder, with TLS, by our roles alone."""
+
+import pytest
+
+from local.record import Recording, document
+
+
+def test_the_disk_is_encrypted_and_backed_up(production: Recording) -> None:
+    assert production["efs/fileSystem:FileSystem"]["otakaro-dt-shared-data"]["encrypted"] is True
+    backup = production["efs/backupPolicy:BackupPolicy"]["otakaro-dt-shared-data"]
+    assert backup["backupPolicy"] == {"status": "ENABLED"}
+
+
+@pytest.mark.parametrize("stack", ["production", "local"])
+def test_every_zone_mounts_from_its_own_private_subnet(
+    stack: str, request: pytest.FixtureRequest
+) -> None:
+    recording: Recording = request.getfixturevalue(stack)
+    private = {r.name for r in recording.of("ec2/subnet:Subnet") if "-private-" in r.name}
+    targets = recording["efs/mountTarget:MountTarget"]
+    assert {t["subnetId"] for t in targets.values()} == {f"{name}-id" for name in private}
+    assert len(targets) == len(private)
+
+
+def test_a_task_learns_of_the_disk_when_every_zone_can_mount_it(production: Recording) -> None:
+    targets = set(production["efs/mountTarget:MountTarget"])
+    task = production.one("ecs/taskDefinition:TaskDefinition", "otakaro-dt-geoserver")
+    assert targets <= production.waits_for(task)
+
+
+def test_both_folders_write_as_one_user(production: Recording) -> None:
+    points = production["efs/accessPoint:AccessPoint"]
+    assert set(points) == {"otakaro-dt-shared-data-backend", "otakaro-dt-shared-data-geoserver"}
+    users = {(p["posixUser"]["uid"], p["posixUser"]["gid"]) for p in points.values()}
+    assert users == {(1000, 1000)}
+
+
+def test_geoserver_sees_the_backends_folder_of_its_name(production: Recording) -> None:
+    """The backend mounts its folder at /shared_storage and publishes to geoserver/ within."""
+    points = production["efs/accessPoint:AccessPoint"]
+    backend = points["otakaro-dt-shared-data-backend"]["rootDirectory"]["path"]
+    geoserver = points["otakaro-dt-shared-data-geoserver"]["rootDirectory"]["path"]
+    assert geoserver == f"{backend}/geoserver"
+
+
+def test_the_policy_admits_only_this_accounts_roles_by_tls_and_folder(
+    production: Recording,
+) -> None:
+    inputs = production["efs/fileSystemPolicy:FileSystemPolicy"]["otakaro-dt-shared-data"]
+    statements = document(inputs["policy"])["Statement"]
+    [allowed] = [s for s in statements if s["Effect"] == "Allow"]
+    assert allowed["Principal"]["AWS"].endswith(":root")
+    assert allowed["Action"] == [
+        "elasticfilesystem:ClientMount",
+        "elasticfilesystem:ClientWrite",
+    ]
+    assert allowed["Condition"]["Bool"] == {
+        "aws:SecureTransport": "true",
+        "elasticfilesystem:AccessedViaMountTarget": "true",
+    }
+    assert len(allowed["Condition"]["StringEquals"]["elasticfilesystem:AccessPointArn"]) == 2
+    assert any(
+        s["Effect"] == "Deny" and s.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+        for s in statements
+    )
