@@ -189,7 +189,7 @@ class Account:
         self.endpoint = endpoint
         self._clients: dict[tuple[str, str], Any] = {}
 
-    def client(self, service: str, region: str = HOME_REGION) -> Any:  # noqa: ANN401 - boto3's own
+    def client(self, service: str, region: str = HOME_REGION) -> Any:
         """A boto3 client of one service, made once."""
         if (service, region) not in self._clients:
             self._clients[service, region] = boto3.client(

@@ -19,7 +19,7 @@ def exclusive() -> Iterator[None]:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
             raise LocalError(
-                f"another command is at work in {paths.state()} (process {holder}): wait for its end"
+                f"another command is at work here (process {holder}): wait until it ends"
             ) from error
         lock.truncate(0)
         lock.write(str(os.getpid()))

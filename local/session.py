@@ -33,7 +33,7 @@ class Session:
     provider: Any
     steps: Steps = field(default_factory=Steps)
 
-    def run(self, operation: Callable[..., Any], **options: object) -> Any:  # noqa: ANN401
+    def run(self, operation: Callable[..., Any], **options: object) -> Any:
         """Run an engine's operation with its progress shown.
 
         Raises LocalError when it fails, Interrupted when the user ended it.

@@ -51,7 +51,7 @@ def write(stack: str, folder: Path, overrides: Mapping[str, str]) -> list[str]:
     return [key for key in wanted if key not in config]
 
 
-def setting(stack: str, folder: Path, key: str) -> Any:  # noqa: ANN401 - any YAML value
+def setting(stack: str, folder: Path, key: str) -> Any:
     """A setting as the engine will see it: the stack's value, else the project's default."""
     name = f"{PROJECT}:{key}"
     config = _load(folder / f"Pulumi.{stack}.yaml").get("config") or {}
