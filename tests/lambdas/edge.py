@@ -1,0 +1,235 @@
+"""What holds for every answer of the edge's handler, and requests of all kinds to try it with."""
+
+import base64
+import copy
+import hashlib
+import hmac
+import json
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tests.lambdas.loading import load, unpacked
+
+MAP, API, GEOSERVER, STATUS = (
+    f"{name}.example.nz" for name in ("otakaro", "api.otakaro", "gs.otakaro", "status.otakaro")
+)
+HOSTS = {MAP: "required", API: "from-map", GEOSERVER: "from-map", STATUS: "open"}
+SALT = "5a" * 32
+PEOPLE = ("otakaro:river", "mīria:wai:ora", "empty:")
+
+
+def config(**changes: object) -> str:
+    """The text of config.json."""
+    digests = [
+        hmac.new(bytes.fromhex(SALT), person.encode(), hashlib.sha256).hexdigest()
+        for person in PEOPLE
+    ]
+    settings = {
+        "map": MAP,
+        "hosts": HOSTS,
+        "realm": "Otakaro Digital Twin",
+        "salt": SALT,
+        "users": digests,
+    }
+    return json.dumps(settings | changes)
+
+
+def edge(folder: Path, **changes: object) -> ModuleType:
+    """The handler with its configuration beside it."""
+    (folder / "config.json").write_text(config(**changes), encoding="utf-8")
+    return load(unpacked("basic_auth", folder))
+
+
+def basic(credentials: str | bytes, scheme: str = "Basic") -> str:
+    """The value of an Authorization header."""
+    raw = credentials.encode() if isinstance(credentials, str) else credentials
+    return f"{scheme} {base64.b64encode(raw).decode()}"
+
+
+def event(host: str | None = MAP, method: str = "GET", **headers: str) -> dict[str, Any]:
+    """A viewer-request event; underscores in the headers' names are hyphens."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    if host is not None:
+        named["host"] = host
+    return {
+        "Records": [
+            {
+                "cf": {
+                    "config": {"eventType": "viewer-request"},
+                    "request": {
+                        "clientIp": "203.0.113.1",
+                        "method": method,
+                        "uri": "/",
+                        "querystring": "",
+                        "headers": {
+                            name: [{"key": name.title(), "value": value}]
+                            for name, value in named.items()
+                        },
+                    },
+                }
+            }
+        ]
+    }
+
+
+def check(handler: Callable[[Any, object], Any], given: Any) -> bool:
+    """Hold the handler's answer against what must be true of all; whether it let the request in."""
+    before = copy.deepcopy(given)
+    answer = handler(given, None)
+    request = _request(before)
+    if answer is _request(given):
+        if _mode(request) == "open":
+            assert given == before
+        else:
+            expected = copy.deepcopy(request)
+            expected["headers"].pop("authorization", None)
+            assert answer == expected
+            assert _may_pass(request)
+        return True
+    assert answer["status"] == "401"
+    assert not _may_pass(request)
+    for name, values in answer["headers"].items():
+        assert name == name.lower()
+        for header in values:
+            assert header["key"].lower() == name
+            assert header["value"].isascii()
+            assert header["value"].isprintable()
+    assert answer["headers"]["www-authenticate"][0]["value"].endswith('charset="UTF-8"')
+    assert answer["headers"]["cache-control"][0]["value"] == "no-store"
+    json.dumps(answer)
+    return False
+
+
+def _request(given: Any) -> Any:
+    try:
+        return given["Records"][0]["cf"]["request"]
+    except (LookupError, TypeError):
+        return None
+
+
+def _one(headers: Any, name: str) -> str:
+    match headers.get(name):
+        case [{"value": str(value)}]:
+            return value
+        case _:
+            return ""
+
+
+def _mode(request: Any) -> str:
+    match request:
+        case {"headers": dict(headers)}:
+            return HOSTS.get(_one(headers, "host").lower(), "required")
+        case _:
+            return "required"
+
+
+def _may_pass(request: Any) -> bool:
+    """The rules once more, written another way."""
+    mode = _mode(request)
+    match request:
+        case {"headers": dict(headers)}:
+            pass
+        case _:
+            return False
+    if mode == "open":
+        return True
+    origin = _one(headers, "origin")
+    wish = _one(headers, "access-control-request-method")
+    if request.get("method") == "OPTIONS" and origin and wish:
+        return True
+    places = {origin.lower(), _one(headers, "referer").lower()}
+    if mode == "from-map" and (
+        f"https://{MAP}" in places
+        or _one(headers, "referer").lower()[: len(MAP) + 9] == f"https://{MAP}/"
+    ):
+        return True
+    word = _one(headers, "authorization")
+    if word[:6].lower() != "basic ":
+        return False
+    accepted = {base64.b64encode(person.encode()).decode() for person in PEOPLE}
+    return word[6:].strip() in accepted
+
+
+# Random requests, for the long run by hand.
+
+NASTY = (
+    "",
+    " ",
+    "\0",
+    "\r\nX: y",
+    "null",
+    "*",
+    "é",
+    "\ud800",
+    "İ",
+    "https://",
+    "A" * 3000,
+    "=",
+    ",",
+)
+VALUES: Mapping[str, tuple[str, ...]] = {
+    "host": (*HOSTS, MAP.upper(), f"{MAP}:443", f"{MAP}.", "evil.example"),
+    "origin": (f"https://{MAP}", f"HTTPS://{MAP}", f"http://{MAP}", f"https://{MAP}.evil.example"),
+    "referer": (f"https://{MAP}", f"https://{MAP}/", f"https://{MAP}/a?b", f"https://{MAP}.evil/"),
+    "authorization": (
+        *(basic(person) for person in PEOPLE),
+        basic(PEOPLE[0], "bAsIc"),
+        basic("otakaro:wrong"),
+        basic(b"\xff\xfe:\x00"),
+        basic(PEOPLE[0]).rstrip("="),
+        basic(PEOPLE[0]) + "=",
+        "Basic",
+        "Bearer abc",
+        "Basic ====",
+        "Basic é",
+    ),
+    "access-control-request-method": ("GET", "POST"),
+    "cookie": ("a=b", "; ;=", "\x01"),
+}
+METHODS: tuple[object, ...] = ("GET", "HEAD", "POST", "OPTIONS", "options", "", None, 5)
+
+
+def random_event(dice: random.Random) -> Any:
+    """A request, mostly well-formed, with faults sprinkled over it."""
+    if dice.random() < 0.03:
+        return random_value(dice, 3)
+    headers: dict[str, Any] = {}
+    for name, values in VALUES.items():
+        if dice.random() < (0.95 if name == "host" else 0.5):
+            value = dice.choice(values) if dice.random() < 0.85 else random_text(dice)
+            headers[name] = [{"key": name.title(), "value": value}]
+            if dice.random() < 0.03:
+                headers[name] = random_value(dice, 2)
+            elif dice.random() < 0.03:
+                headers[name].append(dice.choice(headers[name]))
+            elif dice.random() < 0.03:
+                headers[name][0] = random_value(dice, 1)
+    request: Any = {"method": dice.choice(METHODS), "uri": random_text(dice), "headers": headers}
+    if dice.random() < 0.03:
+        request[dice.choice(("method", "headers", "uri"))] = random_value(dice, 2)
+    if dice.random() < 0.02:
+        request = random_value(dice, 2)
+    return {"Records": [{"cf": {"request": request}}]}
+
+
+def random_text(dice: random.Random) -> str:
+    if dice.random() < 0.5:
+        return "".join(dice.choice(NASTY) for _ in range(dice.randrange(4)))
+    return "".join(chr(dice.randrange(0x300)) for _ in range(dice.randrange(12)))
+
+
+def random_value(dice: random.Random, depth: int) -> Any:
+    kind = dice.randrange(7 if depth else 5)
+    if kind == 0:
+        return None
+    if kind == 1:
+        return dice.choice((0, -1, 1.5, True, False))
+    if kind <= 4:
+        return random_text(dice)
+    if kind == 5:
+        return [random_value(dice, depth - 1) for _ in range(dice.randrange(3))]
+    keys = ("value", "key", "Records", "cf", "request", "headers", "host", "")
+    return {dice.choice(keys): random_value(dice, depth - 1) for _ in range(dice.randrange(4))}
