@@ -24,7 +24,7 @@ _SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks a wrapped value in Pulu
 
 # Outputs that a name alone doesn't give; {name} is the physical one.
 _OUTPUTS: Mapping[str, Mapping[str, Any]] = {
-    "aws:acm/certificate:Certificate": {},
+    "aws:s3/bucket:Bucket": {"bucket": "{name}"},
     "aws:rds/instance:Instance": {"address": "{name}.rds.example", "endpoint": "{name}:5432"},
     "aws:elasticache/replicationGroup:ReplicationGroup": {
         "primaryEndpointAddress": "{name}.cache.example"
