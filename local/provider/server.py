@@ -1,0 +1,307 @@
+"""The provider's side of the engine's protocol, for the packages `aws` and `random`."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf import any_pb2, empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+
+from local.provider import randoms
+from local.provider.aws import Aws, AwsError
+from local.provider.catalogue import find
+from local.provider.invokes import INVOKES
+from local.provider.lifecycle import RECORDED, Context, Gone, Partial, Type
+from local.provider.model import Unmapped
+from local.provider.wire import UNKNOWN, decode, encode, has_unknown
+
+_Kind = provider_pb2.PropertyDiff.Kind
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class Refused(Exception):
+    """A request that the user has to mend."""
+
+
+@dataclass
+class Session:
+    """One run of the provider, and what it has to tell afterwards."""
+
+    aws: Aws
+    recorded_only: frozenset[str] = frozenset()
+    port: int = 0
+    recorded: set[tuple[str, str, str]] = field(default_factory=set)
+
+    @property
+    def calls(self) -> int:
+        return self.aws.calls
+
+    def note(self, kind: Type, urn: str, outputs: dict[str, Any]) -> None:
+        name = urn.split("::")[-1]
+        if kind.recorded:
+            self.recorded.add((kind.token, name, "*"))
+        for what in outputs.get(RECORDED, []):
+            self.recorded.add((kind.token, name, what))
+
+
+def _told(method: Method) -> Method:
+    """Errors as one line for the user instead of a stack trace."""
+
+    @wraps(method)
+    def run(self: "Provider", request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return method(self, request, context)
+        except Partial as error:
+            _abort_partial(context, error)
+        except (AwsError, Gone, LookupError, Refused, Unmapped) as error:
+            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+
+    return run  # type: ignore[return-value]
+
+
+def _abort_partial(context: grpc.ServicerContext, error: Partial) -> None:
+    detail = any_pb2.Any()
+    inputs = {k: v for k, v in error.outputs.items() if k != RECORDED}
+    detail.Pack(
+        provider_pb2.ErrorResourceInitFailed(
+            id=error.id,
+            properties=encode(error.outputs),
+            reasons=[str(error)],
+            inputs=encode(inputs),
+        ),
+        "type.googleapis.com/",
+    )
+    code = grpc.StatusCode.UNKNOWN
+    status = status_pb2.Status(code=code.value[0], message=str(error), details=[detail])
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(code, str(error))
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    """One server for all provider instances: each has its own connection, and so its own peer."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._contexts: dict[str, Context] = {}
+        self._accounts: dict[str, tuple[str, str]] = {}
+        self._lock = threading.Lock()
+
+    # -- the instance
+
+    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=False)
+
+    def Attach(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        return empty_pb2.Empty()
+
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        return empty_pb2.Empty()
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        return plugin_pb2.PluginInfo(version="7.51.1")
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        olds, news = decode(request.old_inputs), decode(request.news)
+        moved = olds.get("region") != news.get("region")
+        return provider_pb2.DiffResponse(
+            changes=_changes(olds != news), replaces=["region"] if moved else []
+        )
+
+    @_told
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+        answer = provider_pb2.ConfigureResponse(supportsPreview=True)
+        settings = decode(request.args)
+        if ":random" in request.urn or "aws" not in request.urn.split("::")[-2]:
+            return answer
+        region = settings.get("region")
+        if not isinstance(region, str) or region == UNKNOWN:
+            raise Refused("no region: set it with `pulumi config set aws:region`")
+        tags = settings.get("defaultTags") or {}
+        tags = json.loads(tags) if isinstance(tags, str) else tags
+        identity = self.session.aws.call("sts", region, "GetCallerIdentity", {})
+        self._contexts[context.peer()] = Context(
+            aws=self.session.aws,
+            region=region,
+            account=identity["Account"],
+            partition=identity["Arn"].split(":")[1],
+            default_tags=tags.get("tags") or {},
+        )
+        return answer
+
+    def _context(self, context: Any, properties: dict[str, Any]) -> Context:
+        home = self._contexts.get(context.peer())
+        if home is None:
+            raise Refused("this provider instance was never configured")
+        region = properties.get("region")
+        return replace(home, region=region) if region and region != UNKNOWN else home
+
+    def _type(self, token: str) -> Type:
+        kind = find(token)
+        if token in self.session.recorded_only:
+            return replace(kind, recorded=True)
+        return kind
+
+    # -- resources
+
+    @_told
+    def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+        token, inputs = _token(request.urn), decode(request.news)
+        if token.startswith("random:"):
+            return provider_pb2.CheckResponse(
+                inputs=request.news, failures=_failures(randoms.problems(token, inputs))
+            )
+        kind = self._type(token)
+        olds, name = decode(request.olds), request.urn.split("::")[-1]
+        news, failures = kind.check(
+            inputs, olds, name, request.randomSeed, self._context(context, inputs)
+        )
+        return provider_pb2.CheckResponse(inputs=encode(news), failures=_failures(failures))
+
+    @_told
+    def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        token = _token(request.urn)
+        olds, news = decode(request.old_inputs), decode(request.news)
+        if token.startswith("random:"):
+            changed = randoms.changed(olds, news)
+            return _difference(olds, news, changed, changed, first=False)
+        kind = self._type(token)
+        self.session.note(kind, request.urn, decode(request.olds))
+        changed = kind.changed(olds, news)
+        replacing = kind.replacing(changed)
+        if not replacing and (stuck := kind.stuck(changed, news)):
+            raise Refused(
+                f"{token}: no update is known for {', '.join(stuck)}: name a call or a "
+                f"replacement in {kind.home}"
+            )
+        return _difference(olds, news, changed, replacing, first=kind.deletes_first(olds, news))
+
+    @_told
+    def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+        token, inputs = _token(request.urn), decode(request.properties)
+        if token.startswith("random:"):
+            id_, outputs = randoms.make(token, inputs, preview=request.preview)
+            return provider_pb2.CreateResponse(id=id_, properties=encode(outputs))
+        kind = self._type(token)
+        if request.preview:
+            return provider_pb2.CreateResponse(properties=encode(_visible(inputs)))
+        id_, outputs = kind.make(inputs, self._context(context, inputs))
+        self.session.note(kind, request.urn, outputs)
+        return provider_pb2.CreateResponse(id=id_, properties=encode(outputs))
+
+    @_told
+    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+        token = _token(request.urn)
+        olds, news = decode(request.olds), decode(request.news)
+        if token.startswith("random:"):
+            return provider_pb2.UpdateResponse(properties=request.olds)
+        kind, old_inputs = self._type(token), decode(request.old_inputs)
+        if request.preview:
+            outputs = kind.foreseen(olds, old_inputs, news)
+            return provider_pb2.UpdateResponse(properties=encode(outputs))
+        outputs = kind.remake(request.id, olds, old_inputs, news, self._context(context, news))
+        self.session.note(kind, request.urn, outputs)
+        return provider_pb2.UpdateResponse(properties=encode(outputs))
+
+    @_told
+    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+        token = _token(request.urn)
+        if token.startswith("random:"):
+            return provider_pb2.ReadResponse(
+                id=request.id, properties=request.properties, inputs=request.inputs
+            )
+        kind = self._type(token)
+        olds, inputs = decode(request.properties), decode(request.inputs)
+        found = kind.refreshed(request.id, olds, inputs, self._context(context, {**olds, **inputs}))
+        if found is None:
+            return provider_pb2.ReadResponse(id="")
+        outputs, inputs = found
+        self.session.note(kind, request.urn, outputs)
+        return provider_pb2.ReadResponse(
+            id=request.id, properties=encode(outputs), inputs=encode(inputs)
+        )
+
+    @_told
+    def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+        token, olds = _token(request.urn), decode(request.properties)
+        if not token.startswith("random:"):
+            self._type(token).unmake(request.id, olds, self._context(context, olds))
+        return empty_pb2.Empty()
+
+    @_told
+    def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
+        arguments = decode(request.args)
+        invoke = INVOKES.get(request.tok)
+        if invoke is None:
+            raise Refused(f"{request.tok} is not known: add it to local/provider/invokes.py")
+        if has_unknown(arguments):
+            return provider_pb2.InvokeResponse()
+        found = invoke(arguments, self._context(context, arguments))
+        return provider_pb2.InvokeResponse(**{"return": encode(found)})
+
+
+def _token(urn: str) -> str:
+    return urn.split("::")[2].split("$")[-1]
+
+
+def _visible(inputs: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in inputs.items() if not key.startswith("__")}
+
+
+def _failures(failures: list[tuple[str, str]]) -> list[Any]:
+    # The engine prints a failing property's value, which may be secret: it is named in the text only.
+    return [provider_pb2.CheckFailure(property="", reason=reason) for _, reason in failures]
+
+
+def _changes(some: bool) -> Any:  # noqa: FBT001
+    answer = provider_pb2.DiffResponse
+    return answer.DIFF_SOME if some else answer.DIFF_NONE
+
+
+def _difference(
+    olds: dict[str, Any],
+    news: dict[str, Any],
+    changed: list[str],
+    replacing: list[str],
+    *,
+    first: bool,
+) -> Any:
+    detail = {}
+    for key in changed:
+        kind = _Kind.ADD if key not in olds else _Kind.DELETE if key not in news else _Kind.UPDATE
+        kind += 1 if key in replacing else 0
+        detail[key] = provider_pb2.PropertyDiff(kind=kind, inputDiff=True)
+    return provider_pb2.DiffResponse(
+        changes=_changes(bool(changed)),
+        replaces=replacing,
+        diffs=changed,
+        detailedDiff=detail,
+        hasDetailedDiff=True,
+        deleteBeforeReplace=bool(replacing) and first,
+    )
+
+
+@contextmanager
+def serve(endpoint: str, *, recorded_only: frozenset[str] = frozenset()) -> Iterator[Session]:
+    """Serve both packages on a free port of the loopback, as long as the block runs."""
+    session = Session(Aws(endpoint), recorded_only)
+    size = 64 * 1024 * 1024
+    server = grpc.server(
+        ThreadPoolExecutor(32),
+        options=[("grpc.max_receive_message_length", size), ("grpc.max_send_message_length", size)],
+    )
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(session), server)
+    session.port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield session
+    finally:
+        server.stop(grace=1).wait()
