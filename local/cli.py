@@ -68,7 +68,7 @@ def _version_of(program: Path) -> str:
 @contextmanager
 def _one_at_a_time(home: Path) -> Iterator[None]:
     """Keep a second clone from fetching the same thing at the same time."""
-    with home.with_suffix(".lock").open("w") as lock:
+    with home.with_name(home.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

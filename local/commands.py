@@ -16,7 +16,7 @@ from local.errors import LocalError
 from local.events import Steps
 from local.process import Interrupted
 from local.session import Memory, Session, explain, opened
-from local.workspace import Workspace
+from local.workspace import Workspace, forget_the_users_cloud
 
 INTERRUPTED = 130
 
@@ -184,6 +184,7 @@ def main(words: list[str]) -> int:
     """Run one command; the result is the exit code."""
     arguments = _parser().parse_args(words)
     run: Callable[[argparse.Namespace], None] = arguments.run
+    forget_the_users_cloud()
     try:
         run(arguments)
     except (LocalError, bootstrap.BootstrapError) as error:

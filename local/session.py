@@ -20,7 +20,7 @@ from local.errors import LocalError
 from local.events import Steps
 from local.process import Engine, Interrupted
 from local.provider import serve
-from local.workspace import Workspace
+from local.workspace import Workspace, forget_proxies
 
 
 @dataclass
@@ -68,6 +68,7 @@ def opened(stack: str, overrides: dict[str, str] | None = None) -> Iterator[Sess
         workspace = Workspace(stack, overrides)
         cli.find()
         running = emulator.ensure()
+        forget_proxies()
         workspace_memory = Memory(running)
         if workspace.interrupted_creations():
             # What was being created is unknown to the state and would be in the way.

@@ -44,7 +44,7 @@ def write(stack: str, folder: Path, overrides: Mapping[str, str]) -> list[str]:
     for key, text in overrides.items():
         _set(config, key, text)
     kept = {key: value for key, value in (before.get("config") or {}).items() if _is_secret(value)}
-    wanted = [key for key in (*STAND_INS, *foreign) if key not in config]
+    wanted = [key for key in dict.fromkeys((*STAND_INS, *foreign)) if key not in config]
     config.update({key: kept[key] for key in wanted if key in kept})
     salt = {key: before[key] for key in ("encryptionsalt",) if key in before}
     copy.write_text(yaml.safe_dump({**salt, "config": config}, sort_keys=False))

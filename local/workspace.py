@@ -17,8 +17,8 @@ from local.errors import LocalError
 from local.process import Engine
 
 # Variables of the user's shell that would reach the program, the provider or boto3.
-_FOREIGN = ("AWS_", "PULUMI_", "BOTO_")
-_FOREIGN_EXACT = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_CLOUD = ("AWS_", "PULUMI_", "BOTO_")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 class Workspace:
@@ -69,7 +69,6 @@ class Workspace:
     def open(self, engine_environment: Mapping[str, str] | None = None) -> automation.Stack:
         """The stack, created with its stand-in secrets when it is new."""
         program = cli.find()
-        clean_environment()
         workspace = automation.LocalWorkspace(
             work_dir=str(self.folder),
             pulumi_home=str(paths.state() / "pulumi"),
@@ -134,12 +133,20 @@ def passphrase() -> str:
     return file.read_text().strip()
 
 
-def clean_environment() -> None:
+def forget_the_users_cloud() -> None:
     """Take the user's cloud settings out of this process: all of AWS is on loopback here."""
     for name in list(os.environ):
-        if name.startswith(_FOREIGN) or name.upper() in _FOREIGN_EXACT:
+        if name.startswith(_CLOUD):
             del os.environ[name]
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+
+def forget_proxies() -> None:
+    """From here on everything is on loopback; what had to be fetched is there."""
+    for name in list(os.environ):
+        if name.upper() in _PROXIES:
+            del os.environ[name]
 
 
 def _backend() -> Path:

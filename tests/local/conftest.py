@@ -1,0 +1,32 @@
+"""One stack at a time, deployed by the real engine onto an emulator of the tests' own."""
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.local.stack import ROOT, Local
+
+
+@pytest.fixture(scope="module")
+def local(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Local]:
+    """The local stack of the module's STACK, with state and emulator of its own."""
+    stack = getattr(request.module, "STACK", "local")
+    here = Local(tmp_path_factory.mktemp("local"), stack)
+    yield here
+    here.run("reset")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tracked_files_stay_as_they_are() -> Iterator[None]:
+    """No command may change a tracked file, nor leave an untracked one."""
+    before = _git_status()
+    yield
+    assert _git_status() == before
+
+
+def _git_status() -> str:
+    command = ["git", "status", "--porcelain"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
