@@ -21,6 +21,7 @@ from pulumi.runtime.stack import Stack
 ROOT = Path(__file__).resolve().parent.parent
 ACCOUNT = "111122223333"  # AWS's own example in its documents
 _SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks a wrapped value in Pulumi's wire format
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 # the mark's value for a secret
 
 # Outputs that a name alone doesn't give; {name} is the physical one.
 _OUTPUTS: Mapping[str, Mapping[str, Any]] = {
@@ -97,10 +98,16 @@ class Recording:
 
 
 class _Cloud(Mocks):
-    """Answers as AWS would where the program asks for more than it said."""
+    """Answers as AWS would where the program asks for more than it said; in a preview of what
+    doesn't exist yet, nothing beyond the inputs is known."""
+
+    def __init__(self, *, preview: bool) -> None:
+        self._preview = preview
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         inputs = _plain(args.inputs)
+        if self._preview:
+            return None, inputs
         name = str(inputs.get("name") or inputs.get("identifier") or args.name)
         kind = args.typ.split(":")[1].split("/")[0]
         state: dict[str, Any] = {
@@ -137,8 +144,8 @@ class _Cloud(Mocks):
 class _Recorder(MockMonitor):
     """Keeps what Pulumi's own mock monitor does not: parents, protection, dependencies."""
 
-    def __init__(self, recording: Recording) -> None:
-        super().__init__(_Cloud())
+    def __init__(self, recording: Recording, cloud: _Cloud) -> None:
+        super().__init__(cloud)
         self._recording = recording
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
@@ -161,21 +168,30 @@ class _Recorder(MockMonitor):
                     dependencies=frozenset(dependencies),
                 )
             )
+        # What the engine does with outputs that a resource declares to be secret.
+        for key in request.additionalSecretOutputs:
+            if key in answer.object:
+                answer.object[key] = {_SIGNATURE: _SECRET, "value": answer.object[key]}
         return answer
 
 
-def record(build: Callable[[], object], config: Mapping[str, str] | None = None) -> Recording:
+def record(
+    build: Callable[[], object], config: Mapping[str, str] | None = None, *, preview: bool = False
+) -> Recording:
     """Run `build` under mocks until every registration has landed.
 
     Args:
         build: registers resources; its answer, outputs within it resolved, is kept as `result`.
         config: full key to value, as `configuration` gives it.
+        preview: nothing exists yet, so ids and computed outputs are unknown.
 
     Raises:
         Exception: whatever `build` raises.
     """
     recording = Recording()
-    set_mocks(_Cloud(), project="otakaro", stack="recorded", monitor=_Recorder(recording))
+    cloud = _Cloud(preview=preview)
+    monitor = _Recorder(recording, cloud)
+    set_mocks(cloud, project="otakaro", stack="recorded", preview=preview, monitor=monitor)
     values = dict(config or {})
     set_all_config(values, [key for key in values if key in SECRETS])
 
@@ -192,7 +208,7 @@ def record(build: Callable[[], object], config: Mapping[str, str] | None = None)
     return recording
 
 
-def record_program(config: Mapping[str, str]) -> Recording:
+def record_program(config: Mapping[str, str], *, preview: bool = False) -> Recording:
     """Run the whole program, `__main__.py`, with `config`."""
 
     def build() -> None:
@@ -200,7 +216,7 @@ def record_program(config: Mapping[str, str]) -> Recording:
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
     sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
-    return record(build, config)
+    return record(build, config, preview=preview)
 
 
 def forget_program() -> None:
