@@ -35,9 +35,10 @@ A deployment's end ("ECS Deployment State Change"). What runs is read from ECS's
 deployments and revisions), not from the event, because a rollback ends in COMPLETED too.
 COMPLETED: the image is noted as good once all services of its repository run it steadily.
 FAILED: the circuit breaker rolls the service itself back; the pointer goes back to the good image,
-or the next deployment would bring the broken one again; other services of the repository that run
-the broken image are rolled back with it (flask and celery are one application), and people are
-told. If a newer deployment has begun since, or there is no good image yet, the pointer stays.
+or the next deployment would bring the broken one again; services of the repository that are left
+with another image than the good one are rolled with it (flask and celery are one application), and
+people are told. If a newer deployment has begun since, or there is no good image yet, the pointer
+stays.
 To try a failed image again, push it under a new tag.
 
 Everything else is ignored. Each decision is one line in the log. An error is raised, for the event
@@ -344,10 +345,16 @@ def _refresh(name: str, service: dict[str, Any], time: datetime) -> str:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A service's newest deployment; `digest` is None before ECS has resolved the image."""
+    """A service's newest deployment; a digest is None where ECS hasn't resolved the image."""
 
     status: str
     digest: str | None
+    fallback: str | None  # of the last deployment that succeeded: ECS rolls back to it
+
+    @property
+    def leaves(self) -> str | None:
+        """The image that the service's tasks run, or will when it ends."""
+        return self.fallback if self.status in ROLLED_BACK else self.digest
 
 
 def deployed(detail: dict[str, Any], resources: Sequence[str]) -> str:
@@ -386,9 +393,9 @@ def _completed(service: str, repository: str) -> str:
     if image is None:
         return f"Nothing to do: {digest} of {service} isn't in {repository}"
     for other, deployment in deployments.items():
+        steady = deployment.status in {"SUCCESSFUL", "ROLLBACK_SUCCESSFUL"}
         # Without tasks there is no digest, and nothing that the image could break.
-        steady = deployment.status == "SUCCESSFUL"
-        if not steady or (deployment.digest is not None and not image.covers(deployment.digest)):
+        if not steady or not (deployment.leaves is None or image.covers(deployment.leaves)):
             return f"Nothing to do: {service} runs {image.digest}, {other} doesn't yet"
     if GOOD in found and found[GOOD].covers(digest):
         return f"Nothing to do: {service} runs {image.digest}, noted as good before"
@@ -417,10 +424,9 @@ def _failed(service: str, repository: str) -> str:
     also = [
         _roll(other)
         for other, deployment in deployments.items()
-        if deployment.status not in ROLLED_BACK  # those ECS rolls back itself
-        and (
-            not good.covers(deployment.digest)
-            if deployment.digest is not None
+        if (
+            not good.covers(deployment.leaves)
+            if deployment.leaves is not None
             else moves and deployment.status in RUNNING
         )
     ]
@@ -430,30 +436,46 @@ def _failed(service: str, repository: str) -> str:
 def _newest_deployments(repository: str) -> dict[str, Deployment]:
     """The newest deployment of each service of the repository, from ECS's record."""
     newest: dict[str, dict[str, Any]] = {}
+    succeeded: dict[str, dict[str, Any]] = {}
     for service in _of(repository):
-        listed = []
-        request: dict[str, Any] = {"cluster": CLUSTER, "service": service}
-        while True:
-            answer = ecs.list_service_deployments(**request)
-            listed += answer["serviceDeployments"]
-            if "nextToken" not in answer:
-                break
-            request["nextToken"] = answer["nextToken"]
-        newest[service] = max(listed, key=lambda one: one["createdAt"], default={})
-    revisions = [one["targetServiceRevisionArn"] for one in newest.values() if one]
-    digests: dict[str, str] = {}
-    if revisions:
-        answer = ecs.describe_service_revisions(serviceRevisionArns=revisions)
-        for revision in answer["serviceRevisions"]:
-            for image in revision.get("containerImages", []):
-                # REGISTRY/REPOSITORY:TAG; other containers of the task have other repositories.
-                path = re.split("[:@]", image["image"].partition("/")[2])[0]
-                if path == repository and "imageDigest" in image:
-                    digests[revision["serviceRevisionArn"]] = image["imageDigest"]
+        listed = sorted(_deployments(service), key=lambda one: one["createdAt"])
+        newest[service] = listed[-1] if listed else {}
+        steady = [one for one in listed if one["status"] == "SUCCESSFUL"]
+        succeeded[service] = steady[-1] if steady else {}
+    revisions = {
+        one["targetServiceRevisionArn"] for one in (*newest.values(), *succeeded.values()) if one
+    }
+    digests = _digests(repository, sorted(revisions))
     return {
         service: Deployment(
             status=one.get("status", "unknown"),
-            digest=digests.get(one.get("targetServiceRevisionArn", "")),
+            digest=digests.get(one.get("targetServiceRevisionArn")),
+            fallback=digests.get(succeeded[service].get("targetServiceRevisionArn")),
         )
         for service, one in newest.items()
+    }
+
+
+def _deployments(service: str) -> Iterator[dict[str, Any]]:
+    request = {"cluster": CLUSTER, "service": service}
+    while True:
+        answer = ecs.list_service_deployments(**request)
+        yield from answer["serviceDeployments"]
+        if not answer.get("nextToken"):
+            return
+        request["nextToken"] = answer["nextToken"]
+
+
+def _digests(repository: str, revisions: Sequence[str]) -> dict[str | None, str]:
+    """What image of the repository each service revision runs, as far as ECS knows."""
+    if not revisions:
+        return {}
+    answer = ecs.describe_service_revisions(serviceRevisionArns=revisions)
+    return {
+        revision["serviceRevisionArn"]: image["imageDigest"]
+        for revision in answer["serviceRevisions"]
+        for image in revision.get("containerImages", [])
+        # REGISTRY/REPOSITORY:TAG; other containers of the task have other repositories.
+        if re.split("[:@]", image["image"].partition("/")[2])[0] == repository
+        and "imageDigest" in image
     }
