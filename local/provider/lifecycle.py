@@ -18,6 +18,7 @@ from local.provider.model import (
     Schema,
     Unmapped,
     find_member,
+    fits_hint,
     operation,
     problems,
     same,
@@ -445,11 +446,13 @@ class Type:
         found = "TagSpecifications" in shape.members or find_member("tags", shape.members)
         return bool(self.tagging and self.tagging.inline and found)
 
-    def _arn(self, id_: str, inputs: Scope, context: Context) -> Any:
-        template = self.outputs.get("arn")
-        if isinstance(template, str) and "{" in template:
-            return fill(template, context.scope(**inputs, id=id_))
-        return id_
+    def _arn(self, id_: str, inputs: Scope, context: Context, members: Scope | None = None) -> Any:
+        rule = self.outputs.get("arn")
+        if not isinstance(rule, str):
+            return id_
+        if "{" in rule:
+            return fill(rule, context.scope(**{**inputs, "id": id_}))
+        return jmespath.search(rule, members or {}) or id_
 
     def finish(
         self, id_: str, inputs: Scope, changed: Collection[str], olds: Scope, context: Context
@@ -585,7 +588,7 @@ class Type:
         tags: Any = None
         if step:
             try:
-                arn = scope.get("arn") or self._arn(scope["id"], scope, context)
+                arn = scope.get("arn") or self._arn(scope["id"], scope, context, seen.members)
                 answer = self.call(step, fill(step.args, {**scope, "arn": arn}), context)
             except AwsError as error:
                 if not error.missing:
@@ -720,11 +723,10 @@ class Type:
             if key not in gone or key not in olds.get("__ins", ())
         }
         members = seen.members if seen else {}
-        for key in known - inputs.keys():
+        for key in known.keys() - {*inputs, *_NOT_SENT}:
             found = find_member(key, members, self.words.nouns)
-            if found and isinstance(value := members[found], str | int | float | bool | list):
-                if not isinstance(value, list) or all(isinstance(item, str) for item in value):
-                    result[key] = value
+            if found and fits_hint(members[found], known[key]):
+                result[key] = members[found]
         result |= {key: value for key, value in inputs.items() if not key.startswith("__")}
         if "region" in known:
             result.setdefault("region", context.region)

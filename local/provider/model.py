@@ -55,7 +55,7 @@ def kind_of(hint: Any) -> Kind:
 @dataclass(frozen=True)
 class Schema:
     kind: Kind
-    outputs: frozenset[str]
+    outputs: Mapping[str, Any]
 
     @property
     def inputs(self) -> Mapping[str, Kind]:
@@ -74,7 +74,16 @@ def schema(token: str) -> Schema:
     # Not from the package: a block of another resource may have the same name there.
     module = importlib.import_module(resource.__module__)
     arguments = getattr(module, f"{name}InitArgs", None) or getattr(module, f"{name}Args")
-    return Schema(kind_of(arguments), frozenset(_types.resource_types(resource)))
+    return Schema(kind_of(arguments), _types.resource_types(resource))
+
+
+def fits_hint(value: Any, hint: Any) -> bool:
+    """Whether a value is of the type of an output, where that is a text, number, or list of texts."""
+    if isinstance(hint, type):
+        return isinstance(value, hint)
+    origin = get_origin(hint)
+    texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return texts and isinstance(origin, type) and issubclass(origin, Sequence)
 
 
 # ---- what AWS says of an operation
@@ -163,8 +172,8 @@ class Dictionary:
         if isinstance(value, list) and len(value) <= 1:
             kind = kind.item if kind else None
             value = value[0] if value else {}
-        if isinstance(value, str):
-            value = json.loads(value)
+        if isinstance(value, str) and value.startswith("{"):
+            value, kind = json.loads(value), None
         if not isinstance(value, dict):
             if len(shape.members) == 1:
                 ((name, member),) = shape.members.items()
@@ -208,7 +217,7 @@ class Dictionary:
 
     def _to_list(self, value: Any, kind: Kind | None, shape: Any, path: Path) -> Any:
         if isinstance(value, str) and value.startswith("["):
-            value = json.loads(value)
+            value, kind = json.loads(value), None
         if isinstance(value, dict) and kind and kind.form == "map":
             name, content = list(shape.member.members)[:2]
             texts = {

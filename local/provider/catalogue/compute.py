@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from local.provider.aws import AwsError
@@ -144,6 +144,18 @@ class TaskDefinition(Type):
                 if key in container:
                     container[key] = sorted(container[key], key=lambda item: str(item.get("name")))
         return {**inputs, "containerDefinitions": json.dumps(containers, sort_keys=True)}
+
+    def finish(
+        self, id_: str, inputs: Scope, changed: Collection[str], olds: Scope, context: Context
+    ) -> dict[str, Any]:
+        if made := olds.get("__answer"):
+            olds = {**olds, "arn": made["taskDefinition"]["taskDefinitionArn"]}
+        return super().finish(id_, inputs, changed, olds, context)
+
+    def look(self, scope: Scope, context: Context) -> Seen | None:
+        """The revision that this resource made, or the family's newest where it is not known."""
+        newest = scope.get("trackLatest") or "arn" not in scope
+        return super().look({**scope, "arn": scope["id"]} if newest else scope, context)
 
 
 class Service(Type):
@@ -311,7 +323,7 @@ TYPES: Mapping[str, Type] = {
         delete=(call("DeregisterTaskDefinition", taskDefinition="{arn}"),),
         words=Dictionary(names={"volumes.hostPath": "host.sourcePath", "volumes.configureAtLaunch": "configuredAtLaunch"}),
         client="trackLatest", outputs={
-            "arn": lambda s: (s["__answer"] or {}).get("taskDefinition", s["__seen"]).get("taskDefinitionArn"),
+            "arn": "taskDefinitionArn",
             "arnWithoutRevision": lambda s: s["arn"].rpartition(":")[0], "revision": "revision"},
         replace="containerDefinitions cpu enableFaultInjection ephemeralStorage executionRoleArn family ipcMode memory networkMode "
                 "pidMode placementConstraints proxyConfiguration requiresCompatibilities runtimePlatform taskRoleArn volumes",
