@@ -1,8 +1,18 @@
 """The whole program, recorded once for each stack, for every test to look at."""
 
+import gc
+
 import pytest
 
 from local.record import Recording, configuration, record_program
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The SDK warns of its own old names while it is imported.
+    config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:pulumi_aws")
+    # A recording is many small objects that stay; looking them through again and again is a third
+    # of its time.
+    gc.set_threshold(200_000, 50, 50)
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +25,37 @@ def production() -> Recording:
 def local() -> Recording:
     """The second stack: three zones, its own DNS zone, nothing protected."""
     return record_program(configuration("local"))
+
+
+@pytest.fixture(scope="session")
+def switched() -> Recording:
+    """Production with its switches the other way, and the longest prefix."""
+    return record_program(
+        configuration("production")
+        | {
+            "otakaro:namePrefix": "a2345678901234",
+            "otakaro:createDnsZone": "true",
+            "otakaro:natGateways": "2",
+            "otakaro:flowLogTraffic": "ALL",
+            "otakaro:cpuArchitecture": "ARM64",
+            "otakaro:ecsExec": "true",
+            "otakaro:containerInsights": "enhanced",
+            "otakaro:terriamapMax": "1",
+            "otakaro:databaseEngineVersion": "16.10",
+            "otakaro:databaseMultiAz": "true",
+            "otakaro:databaseInsights": "false",
+            "otakaro:redisTls": "required",
+            "otakaro:mapAccess": "open",
+            "otakaro:apiAccess": "required",
+            "otakaro:geoserverAdminOpen": "true",
+            "otakaro:originTimeout": "120",
+            "otakaro:alarmEmail": "team@example.org",
+        }
+    )
+
+
+@pytest.fixture(params=["production", "local"])
+def stack(request: pytest.FixtureRequest) -> Recording:
+    """Each stack in turn."""
+    recording: Recording = request.getfixturevalue(request.param)
+    return recording
