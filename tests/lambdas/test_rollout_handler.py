@@ -542,12 +542,15 @@ def test_any_interleaving_ends_with_the_newest_push(
         try:
             deliver(module, event)
         except UnavailableError:
-            return  # it will come again
+            if again:  # it will come once more
+                delivered.remove(event)
+                aws.events.append(event)
+        else:
+            if not again:
+                aws.events.remove(event)
+                delivered.append(event)
         finally:
             aws.fails = lambda _number: False
-        if not again:
-            aws.events.remove(event)
-            delivered.append(event)
 
     def push() -> None:
         nonlocal newest
