@@ -30,7 +30,9 @@ def function_package(
     }
     for library in libraries:
         for file in files(library) or ():
-            if PurePosixPath(file).suffix == ".py" and ".." not in file.parts:
+            # A library may ask for its own version, which stands in METADATA.
+            wanted = PurePosixPath(file).suffix == ".py" or file.name == "METADATA"
+            if wanted and ".." not in file.parts:
                 sources[str(PurePosixPath(file))] = pulumi.FileAsset(str(file.locate()))
     for path, text in (texts or {}).items():
         sources[path] = pulumi.StringAsset(text)
