@@ -14,7 +14,7 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local import bootstrap, paths
+from local import bootstrap, console, database, paths
 from local.errors import LocalError
 
 ACCOUNT = "123456789012"
@@ -32,6 +32,7 @@ class Emulator:
 
     pid: int
     port: int
+    database: str  # the address behind its databases, empty when nothing is there
 
     @property
     def endpoint(self) -> str:
@@ -64,19 +65,21 @@ def running() -> Emulator | None:
     if _is_ministack(recorded.pid):
         if _healthy(recorded.port):
             return recorded
+        console.note("The emulator does not answer any more: it is ended")
         _end(recorded.pid, gently=False)
     _pid_file().unlink(missing_ok=True)
     return None
 
 
 def stop() -> bool:
-    """End the emulator, its memory and its files; false when none runs."""
+    """End the emulator, its memory, its files and its database; false when none runs."""
     recorded = _recorded()
     alive = recorded is not None and _is_ministack(recorded.pid)
     if recorded is not None and alive:
         _end(recorded.pid)
     _pid_file().unlink(missing_ok=True)
     shutil.rmtree(paths.state() / "emulator", ignore_errors=True)
+    database.stop()
     return alive
 
 
@@ -110,18 +113,19 @@ def _start(port: int) -> Emulator:
         )
     home = paths.folder(paths.state() / "emulator", "check the rights of its parent")
     scratch = paths.folder(home / "tmp", "check the rights of its parent")
+    behind = _fresh_database()
     log = _log_file()
     with log.open("ab") as output:
         child = subprocess.Popen(
             [program],
-            env=environment(port, home, scratch),
+            env=environment(port, home, scratch, behind),
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,  # a Ctrl-C meant for a command must not end the emulator
         )
-    emulator = Emulator(pid=child.pid, port=port)
+    emulator = Emulator(pid=child.pid, port=port, database=behind)
     _pid_file().write_text(json.dumps(asdict(emulator)))
     deadline = time.monotonic() + START_SECONDS
     while not _healthy(port):
@@ -133,9 +137,25 @@ def _start(port: int) -> Emulator:
     return emulator
 
 
-def environment(port: int, home: Path, scratch: Path) -> dict[str, str]:
+def _fresh_database() -> str:
+    """The address of a new server behind the emulated databases; empty when there can be none."""
+    database.stop()  # an earlier emulator's: this one knows nothing of it
+    try:
+        made = database.ensure()
+    except LocalError as error:
+        console.note(f"Nothing is behind the emulated databases: {error}")
+        return ""
+    return made.address if made is not None else ""
+
+
+def environment(port: int, home: Path, scratch: Path, behind: str) -> dict[str, str]:
     """A clean environment: the functions that the emulator runs inherit all of it."""
+    # What RDS names as its instances' address, and with it the emulator's own in other places;
+    # functions are told where the emulator really is.
+    names = {"MINISTACK_HOST": behind} if behind else {}
     return {
+        **names,
+        "AWS_ENDPOINT_URL": f"http://{HOST}:{port}",
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),
         "TMPDIR": str(scratch),
@@ -162,8 +182,8 @@ def _log_file() -> Path:
 def _recorded() -> Emulator | None:
     try:
         fields = json.loads(_pid_file().read_text())
-        return Emulator(pid=int(fields["pid"]), port=int(fields["port"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return Emulator(**fields)
+    except (OSError, ValueError, TypeError):
         return None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation.errors import CommandError
 
-from local import cli, console, emulator, lock, paths, stackfile
+from local import cli, console, database, emulator, lock, paths, stackfile
 from local.account import Account, Held
 from local.errors import LocalError
 from local.events import Steps
@@ -31,7 +31,14 @@ class Session:
     stack: automation.Stack
     account: Account
     provider: Any
+    database: database.Database | None
     steps: Steps = field(default_factory=Steps)
+
+    def give_database(self) -> None:
+        """Let the stack's user into the database behind RDS, where there is one."""
+        if self.database is not None:
+            password = self.stack.get_config(f"{stackfile.PROJECT}:databasePassword")
+            self.database.give(password.value)
 
     def run(self, operation: Callable[..., Any], **options: object) -> Any:
         """Run an engine's operation with its progress shown.
@@ -81,7 +88,9 @@ def opened(stack: str, overrides: dict[str, str] | None = None) -> Iterator[Sess
             workspace_memory.seed_zone(
                 str(stackfile.setting(stack, workspace.folder, "dnsZone") or "")
             )
-        with serve(running.endpoint) as provider:
+        behind = database.ensure() if running.database else None
+        lacking = frozenset() if behind else frozenset({"aws:lambda/invocation:Invocation"})
+        with serve(running.endpoint, recorded_only=lacking) as provider:
             port = provider.port
             try:
                 opened_stack = workspace.open(
@@ -89,7 +98,7 @@ def opened(stack: str, overrides: dict[str, str] | None = None) -> Iterator[Sess
                 )
             except CommandError as error:
                 raise LocalError(explain(error, Steps())) from error
-            session = Session(workspace, opened_stack, account, provider)
+            session = Session(workspace, opened_stack, account, provider, behind)
             _recover(session, workspace_memory.boot)
             yield session
 
