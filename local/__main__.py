@@ -1,5 +1,6 @@
 """`python -m local COMMAND`, from any Python: enters the project's environment by itself."""
 
+import os
 import sys
 
 from local import bootstrap
@@ -15,6 +16,8 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
 
+    # gRPC would hold up, and complain of, each start of another program.
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     from local import commands  # only now are its packages there
 
     return commands.main(sys.argv[1:])

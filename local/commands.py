@@ -15,7 +15,7 @@ from local.account import Held
 from local.errors import LocalError
 from local.events import Steps
 from local.process import Interrupted
-from local.session import Memory, Session, explain, opened
+from local.session import Memory, explain, opened
 from local.workspace import Workspace, forget_the_users_cloud
 
 INTERRUPTED = 130
@@ -31,7 +31,7 @@ def up(arguments: argparse.Namespace) -> None:
         console.OUT.print()
         report.outputs(result.outputs)
         console.OUT.print()
-        report.recorded_only(_recorded_only(session))
+        report.recorded_only(session.provider.recorded)
         report.resources(session.workspace.recorded)
     report.counts(result.summary.resource_changes or {}, time.monotonic() - started)
     report.how_to_look(endpoint)
@@ -154,13 +154,6 @@ def leftovers(
             meant.add(str(inputs["finalSnapshotIdentifier"]))
     kept = sorted(thing for thing in held if thing.name in meant)
     return kept, sorted(held - set(kept))
-
-
-def _recorded_only(session: Session) -> list[str]:
-    return [
-        f"{token} {name}" + ("" if what == "*" else f": {what}")
-        for token, name, what in session.provider.recorded
-    ]
 
 
 def _parser() -> argparse.ArgumentParser:

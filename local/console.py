@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-OUT = Console(highlight=False)
+_WIDEST = 240  # rather wrapped by the terminal than shortened: half a URL is of no use
+OUT = Console(highlight=False, soft_wrap=True, width=_WIDEST)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 _QUIET_SECONDS = 30.0
 

@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from local import console
@@ -18,19 +19,22 @@ _DONE = {
     "same": "unchanged",
     "refresh": "refreshed",
 }
+_PACKAGES = ("aws:", "random:")  # components are no resources of anyone's
 _INNER = {"create-replacement", "delete-replaced", "read-replacement", "discard", "read-discard"}
 
 
 def outputs(values: Mapping[str, Any], *, show_secrets: bool = False) -> None:
-    """The stack's outputs as a table."""
+    """The stack's outputs as a table, a row for each value inside."""
     if not values:
         console.note("The stack has no outputs yet")
         return
-    table = Table("output", "value", title_justify="left", box=None, pad_edge=False)
+    table = Table("output", "value", box=None, pad_edge=False)
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
     for name in sorted(values):
         output = values[name]
         hidden = output.secret and not show_secrets
-        table.add_row(name, "\\[secret]" if hidden else _plain(output.value))
+        for label, value in _rows(name, "[secret]" if hidden else output.value):
+            table.add_row(escape(label), escape(value))
     console.OUT.print(table)
 
 
@@ -47,19 +51,21 @@ def counts(changes: Mapping[str, int], seconds: float, *, planned: bool = False)
 
 def resources(recorded: Iterable[Mapping[str, Any]]) -> None:
     """How many resources of each service the stack has."""
-    services = Counter(_service(str(resource["type"])) for resource in recorded)
+    types = (str(resource["type"]) for resource in recorded)
+    services = Counter(_service(kind) for kind in types if kind.startswith(_PACKAGES))
     parts = ", ".join(f"{service} {number}" for service, number in sorted(services.items()))
     console.OUT.print(f"{services.total()} resources: {parts}", markup=False, soft_wrap=True)
 
 
-def recorded_only(things: Iterable[str]) -> None:
-    """What was checked and kept in the state, but exists nowhere: the emulator lacks it."""
-    told = sorted(things)
-    if not told:
+def recorded_only(things: Iterable[tuple[str, str, str]]) -> None:
+    """What was checked and kept in the state alone, as (type, name, input or * for all)."""
+    number = Counter((kind, what) for kind, _name, what in things)
+    if not number:
         return
-    console.OUT.print("Recorded only (checked, in the state, but the emulator lacks it):")
-    for thing in told:
-        console.OUT.print(f"  {thing}", markup=False, soft_wrap=True)
+    console.OUT.print("Recorded only (checked and in the state, but the emulator lacks it):")
+    for (kind, what), times in sorted(number.items()):
+        told = f"  {kind}" + ("" if what == "*" else f": {what}")
+        console.OUT.print(told + (f" ({times} times)" if times > 1 else ""), markup=False)
 
 
 def how_to_look(endpoint: str) -> None:
@@ -79,6 +85,10 @@ def _service(token: str) -> str:
     return rest.partition("/")[0] if package == "aws" else package
 
 
-def _plain(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text.replace("[", r"\[")
+def _rows(label: str, value: object) -> Iterator[tuple[str, str]]:
+    """A value and, when it has parts, a row for each."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _rows(f"{label}.{key}", part)
+    else:
+        yield label, value if isinstance(value, str) else json.dumps(value)
