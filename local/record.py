@@ -26,6 +26,7 @@ _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 # the mark's value fo
 # Outputs that a name alone doesn't give; {name} is the physical one.
 _OUTPUTS: Mapping[str, Mapping[str, Any]] = {
     "aws:s3/bucket:Bucket": {"bucket": "{name}"},
+    "aws:sqs/queue:Queue": {"url": "https://sqs.example/{name}"},
     "aws:rds/instance:Instance": {"address": "{name}.rds.example", "endpoint": "{name}:5432"},
     "aws:elasticache/replicationGroup:ReplicationGroup": {
         "primaryEndpointAddress": "{name}.cache.example"
