@@ -271,7 +271,9 @@ backend = Backend(
 )
 
 # What the public sees.
-closed = [] if settings.edge.geoserver_admin_open else ["/geoserver/web", "/geoserver/rest"]
+administration = [
+    f"/geoserver/{path}" for path in ("web", "rest", "gwc/rest", "j_spring_security_check")
+]
 auth = BasicAuth(
     f"{prefix}-basic-auth",
     BasicAuthArgs(
@@ -282,7 +284,7 @@ auth = BasicAuth(
             hosts.api: settings.edge.api_access,
             hosts.geoserver: settings.edge.geoserver_access,
         },
-        closed={hosts.geoserver: closed},
+        closed={} if settings.edge.geoserver_admin_open else {hosts.geoserver: administration},
         user=settings.edge.user,
         password=settings.edge.password,
         keep=settings.edge.keep_function,

@@ -4,11 +4,12 @@
 `users` holds HMAC-SHA256("user:password" in UTF-8) under the key `salt`, all in hex. Modes of a
 host: `required` always asks; `from-map` asks unless the request comes from a page of the host
 `map` (its Origin or Referer says so: a barrier to entry, for anyone can send these headers);
-`open` never asks. A host that isn't listed is `required`.
+`open` never asks. A host that isn't listed is `required`. `closed` lists, by host, the paths that
+nobody gets by way of the edge: the administration of an application, whatever its spelling.
 
 A preflight carries no credentials by specification, so it passes. A checked `Authorization` header
 ends here: an origin with a log-in of its own would take it for that. CloudFront answers 502 when
-this raises, so whatever a visitor sends is either let through or answered with 401.
+this raises, so whatever a visitor sends is either let through or answered with 401 or 403.
 """
 
 import binascii
@@ -23,6 +24,10 @@ with open(f"{_FOLDER}/config.json", encoding="utf-8") as file:  # noqa: PTH123
     _CONFIG: Final[dict[str, Any]] = json.load(file)
 
 _MODES: Final[dict[str, str]] = {host.lower(): mode for host, mode in _CONFIG["hosts"].items()}
+_CLOSED: Final = {
+    host.lower(): ["/".join(filter(None, path.lower().split("/"))) for path in paths]
+    for host, paths in _CONFIG["closed"].items()
+}
 _MAP: Final = f"https://{_CONFIG['map']}".lower()
 _SALT: Final = bytes.fromhex(_CONFIG["salt"])
 _USERS: Final = [bytes.fromhex(user) for user in _CONFIG["users"]]
@@ -31,10 +36,13 @@ _REALM: Final = re.sub(r'(["\\])', r"\\\1", re.sub(r"[^ -~]", "?", _CONFIG["real
 # What a browser calls a web origin. Anything else isn't worth an answer that scripts can read, and
 # as a header's value it could make CloudFront refuse the answer.
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", re.ASCII)
+_ENCODED: Final = re.compile("%([0-9a-f]{2})")
+# An honest client encodes a path once; a proxy and a server may decode it twice between them.
+_DECODINGS: Final = 3
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Pass the request on, or answer it with 401."""
+    """Pass the request on, or answer it with 401 or 403."""
     try:
         request = event["Records"][0]["cf"]["request"]
     except (LookupError, TypeError):
@@ -45,7 +53,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if not isinstance(headers, dict):
         return _unauthorized("")
 
-    mode = _MODES.get(_value(headers, "host").lower(), "required")
+    host = _value(headers, "host").lower()
+    if (closed := _CLOSED.get(host)) and _is_closed(request.get("uri"), closed):
+        return _answer("403", "Forbidden", "This page is closed.\n")
+    mode = _MODES.get(host, "required")
     if mode == "open":
         return request
     origin = _value(headers, "origin")
@@ -67,6 +78,31 @@ def _value(headers: dict[Any, Any], name: str) -> str:
         if isinstance(value, str):
             return value
     return ""
+
+
+def _is_closed(uri: object, closed: list[str]) -> bool:
+    """Whether `uri` leads below one of the `closed` paths in any reading that a server may have."""
+    if not isinstance(uri, str):
+        return True
+    path = uri.lower()
+    for _ in range(_DECODINGS):
+        path = _ENCODED.sub(lambda match: chr(int(match[1], 16)), path)
+    if _ENCODED.search(path) or not path.isprintable():
+        return True
+    written: list[str] = []  # the segments as they stand there
+    resolved: list[str] = []  # with '..' carried out
+    for segment in path.replace("\\", "/").split("/"):
+        # Java servers take what follows a semicolon as a parameter, not as the segment's name.
+        name = segment.partition(";")[0].strip()
+        if name in ("", "."):
+            continue
+        if name == "..":
+            del resolved[-1:]
+            continue
+        written.append(name)
+        resolved.append(name)
+    readings = [f"/{'/'.join(names)}/" for names in (written, resolved)]
+    return any(f"/{path}/" in reading for path in closed for reading in readings)
 
 
 def _is_preflight(request: dict[Any, Any], headers: dict[Any, Any], origin: str) -> bool:
@@ -99,23 +135,28 @@ def _is_known(authorization: str) -> bool:
 
 
 def _unauthorized(origin: str) -> dict[str, Any]:
-    headers = {
-        "www-authenticate": [
-            {"key": "WWW-Authenticate", "value": f'Basic realm="{_REALM}", charset="UTF-8"'}
-        ],
-        "cache-control": [{"key": "Cache-Control", "value": "no-store"}],
-        "content-type": [{"key": "Content-Type", "value": "text/plain; charset=utf-8"}],
-        "vary": [{"key": "Vary", "value": "Origin"}],
-    }
+    answer = _answer("401", "Unauthorized", "This page asks for a user name and a password.\n")
+    headers = answer["headers"]
+    headers["www-authenticate"] = [
+        {"key": "WWW-Authenticate", "value": f'Basic realm="{_REALM}", charset="UTF-8"'}
+    ]
+    headers["vary"] = [{"key": "Vary", "value": "Origin"}]
     if _ORIGIN.fullmatch(origin):
         # Without it a script on another host sees a network error instead of 401. The answer holds
         # nothing secret, and credentials that a browser adds by itself remain refused.
         headers["access-control-allow-origin"] = [
             {"key": "Access-Control-Allow-Origin", "value": origin}
         ]
+    return answer
+
+
+def _answer(status: str, description: str, body: str) -> dict[str, Any]:
     return {
-        "status": "401",
-        "statusDescription": "Unauthorized",
-        "headers": headers,
-        "body": "This page asks for a user name and a password.\n",
+        "status": status,
+        "statusDescription": description,
+        "headers": {
+            "cache-control": [{"key": "Cache-Control", "value": "no-store"}],
+            "content-type": [{"key": "Content-Type", "value": "text/plain; charset=utf-8"}],
+        },
+        "body": body,
     }

@@ -17,6 +17,7 @@ MAP, API, GEOSERVER, STATUS = (
     f"{name}.example.nz" for name in ("otakaro", "api.otakaro", "gs.otakaro", "status.otakaro")
 )
 HOSTS = {MAP: "required", API: "from-map", GEOSERVER: "from-map", STATUS: "open"}
+CLOSED = {GEOSERVER: ["/geoserver/web", "/geoserver/rest", "/geoserver/gwc/rest"]}
 SALT = "5a" * 32
 PEOPLE = ("otakaro:river", "mīria:wai:ora", "empty:")
 
@@ -30,6 +31,7 @@ def config(**changes: object) -> str:
     settings = {
         "map": MAP,
         "hosts": HOSTS,
+        "closed": CLOSED,
         "realm": "Otakaro Digital Twin",
         "salt": SALT,
         "users": digests,
@@ -81,6 +83,9 @@ def check(handler: Callable[[Any, object], Any], given: Any) -> bool:
     answer = handler(given, None)
     request = _request(before)
     if answer is _request(given):
+        assert _one(request["headers"], "host").lower() not in CLOSED or not any(
+            f"{path}/" in request["uri"].lower() + "/" for path in CLOSED[GEOSERVER]
+        )
         if _mode(request) == "open":
             assert given == before
         else:
@@ -89,6 +94,10 @@ def check(handler: Callable[[Any, object], Any], given: Any) -> bool:
             assert answer == expected
             assert _may_pass(request)
         return True
+    if answer["status"] == "403":
+        assert _one(request["headers"], "host").lower() in CLOSED
+        assert answer["headers"]["cache-control"][0]["value"] == "no-store"
+        return False
     assert answer["status"] == "401"
     assert not _may_pass(request)
     for name, values in answer["headers"].items():
@@ -189,6 +198,14 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "access-control-request-method": ("GET", "POST"),
     "cookie": ("a=b", "; ;=", "\x01"),
 }
+URIS = (
+    "/geoserver/ows",
+    "/geoserver/web/",
+    "/geoserver/..;/geoserver/rest",
+    "/geoserver/%2e%2e/geoserver/%77eb",
+    "/geoserver/%",
+    "/geoserver/%25252577eb",
+)
 METHODS: tuple[object, ...] = ("GET", "HEAD", "POST", "OPTIONS", "options", "", None, 5)
 
 
@@ -207,7 +224,8 @@ def random_event(dice: random.Random) -> Any:
                 headers[name].append(dice.choice(headers[name]))
             elif dice.random() < 0.03:
                 headers[name][0] = random_value(dice, 1)
-    request: Any = {"method": dice.choice(METHODS), "uri": random_text(dice), "headers": headers}
+    uri = random_text(dice) if dice.random() < 0.5 else dice.choice(URIS) + random_text(dice)
+    request: Any = {"method": dice.choice(METHODS), "uri": uri, "headers": headers}
     if dice.random() < 0.03:
         request[dice.choice(("method", "headers", "uri"))] = random_value(dice, 2)
     if dice.random() < 0.02:

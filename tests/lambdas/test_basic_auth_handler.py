@@ -264,3 +264,59 @@ def test_no_event_breaks_it(auth: ModuleType, request: Any) -> None:
 def test_random_requests_do_not_break_it() -> None:
     passed = fuzz(20_000, seed=1)
     assert 2_000 < passed < 18_000
+
+
+CLOSED_SPELLINGS = [
+    "/geoserver/web",
+    "/geoserver/web/",
+    "/geoserver/web/wicket/bookmarkable/x",
+    "/geoserver/rest/workspaces.json",
+    "/geoserver/gwc/rest/seed",
+    "/GeoServer/Web/",
+    "//geoserver//web",
+    "/geoserver/./web",
+    "/geoserver/ows/../web",
+    "/geoserver/..;/geoserver/web",
+    "/geoserver;x=y/web;jsessionid=1/",
+    "/geoserver/%77eb",
+    "/geoserver/%2577eb",
+    "/geoserver%2fweb",
+    "/geoserver%5cweb",
+    "/geoserver\\web",
+    "/geoserver/web%00",
+    "/geoserver/web/../ows",
+    "/x/../geoserver/rest",
+    "/geoserver/%25252577eb",
+]
+
+
+@pytest.mark.parametrize("uri", CLOSED_SPELLINGS)
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+def test_nobody_reaches_a_closed_path_however_it_is_written(
+    auth: ModuleType, uri: str, method: str
+) -> None:
+    request = event(
+        GEOSERVER,
+        method,
+        authorization=basic(PEOPLE[0]),
+        origin=f"https://{MAP}",
+        access_control_request_method="GET",
+    )
+    request["Records"][0]["cf"]["request"]["uri"] = uri
+    assert auth.handler(request, None)["status"] == "403"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["/geoserver/ows", "/geoserver/webmap/wms", "/geoserver/gwc/service/wmts", "/geoserver/a%20b"],
+)
+def test_map_services_beside_the_closed_paths_are_open(auth: ModuleType, uri: str) -> None:
+    request = event(GEOSERVER, authorization=basic(PEOPLE[0]))
+    request["Records"][0]["cf"]["request"]["uri"] = uri
+    assert passes(auth, request)
+
+
+def test_other_hosts_have_no_closed_paths(auth: ModuleType) -> None:
+    request = event(API, authorization=basic(PEOPLE[0]))
+    request["Records"][0]["cf"]["request"]["uri"] = "/geoserver/web"
+    assert passes(auth, request)
