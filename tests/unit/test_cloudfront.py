@@ -1,0 +1,325 @@
+"""What browsers meet: hosts, caching, and the password in front of them."""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from typing import Any
+
+import pytest
+
+from local.record import ACCOUNT, ROOT, SECRETS, Recording
+from tests.unit.reading import arn, may, text_of, trusted
+
+SITES = {
+    "map": "otakaro.digitaltwins.nz",
+    "api": "api.otakaro.digitaltwins.nz",
+    "geoserver": "gs.otakaro.digitaltwins.nz",
+}
+# CloudFront's managed policies.
+CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+ALL_VIEWER = "216adef6-5c7f-47e4-b989-5492eafa07d3"
+
+
+def site(recording: Recording, key: str) -> dict[str, Any]:
+    return recording["cloudfront/distribution:Distribution"][f"otakaro-dt-{key}-cdn"]
+
+
+def behaviours(recording: Recording) -> list[dict[str, Any]]:
+    return [
+        behaviour
+        for inputs in recording["cloudfront/distribution:Distribution"].values()
+        for behaviour in [inputs["defaultCacheBehavior"], *inputs["orderedCacheBehaviors"]]
+    ]
+
+
+def cached_as(recording: Recording, key: str) -> dict[str, Any]:
+    return recording["cloudfront/cachePolicy:CachePolicy"][f"otakaro-dt-edge-{key}"]
+
+
+def function(recording: Recording) -> dict[str, Any]:
+    [inputs] = [
+        inputs
+        for name, inputs in recording["lambda/function:Function"].items()
+        if name.endswith("-basic-auth")
+    ]
+    return inputs
+
+
+def configured(recording: Recording) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text_of(function(recording)["code"], "config.json"))
+    return found
+
+
+# Distributions
+
+
+@pytest.mark.parametrize(("key", "host"), SITES.items())
+def test_a_host_has_one_distribution_and_both_kinds_of_address(
+    production: Recording, key: str, host: str
+) -> None:
+    assert site(production, key)["aliases"] == [host]
+    assert site(production, key)["isIpv6Enabled"] is True
+    records = {
+        record["type"]: record["aliases"]
+        for record in production["route53/record:Record"].values()
+        if record["name"] == host
+    }
+    alias = {
+        "name": f"otakaro-dt-{key}-cdn.cloudfront.example",
+        "zoneId": "Z2FDTNDATAQYW2",
+        "evaluateTargetHealth": False,
+    }
+    assert records == {"A": [alias], "AAAA": [alias]}
+
+
+def test_every_alias_is_a_name_of_the_certificate(stack: Recording) -> None:
+    [certificate] = [
+        inputs
+        for inputs in stack["acm/certificate:Certificate"].values()
+        if inputs["region"] == "us-east-1"
+    ]
+    names = {certificate["domainName"], *certificate["subjectAlternativeNames"]}
+    aliases = [
+        alias
+        for inputs in stack["cloudfront/distribution:Distribution"].values()
+        for alias in inputs["aliases"]
+    ]
+    assert len(aliases) == 3
+    assert set(aliases) <= names
+
+
+def test_distributions_wait_for_the_validated_certificate_of_us_east_1(stack: Recording) -> None:
+    [validation] = [
+        resource.urn
+        for resource in stack.of("acm/certificateValidation:CertificateValidation")
+        if resource.inputs["region"] == "us-east-1"
+    ]
+    for distribution in stack.of("cloudfront/distribution:Distribution"):
+        assert validation in distribution.dependencies
+        certificate = distribution.inputs["viewerCertificate"]
+        assert certificate["acmCertificateArn"].endswith("-cert-us-east-1")
+        assert certificate["minimumProtocolVersion"] == "TLSv1.2_2021"
+        assert certificate["sslSupportMethod"] == "sni-only"
+
+
+def test_the_origin_is_the_load_balancer_over_tls_with_the_secret_header(stack: Recording) -> None:
+    for inputs in stack["cloudfront/distribution:Distribution"].values():
+        [origin] = inputs["origins"]
+        assert origin["domainName"].endswith("-alb.elb.example")
+        assert origin["customHeaders"] == [
+            {"name": "X-Otakaro-Origin", "value": "Generated0Password0For0Tests"}
+        ]
+        config = origin["customOriginConfig"]
+        # Plain HTTP would be redirected by the load balancer for ever.
+        assert config["originProtocolPolicy"] == "https-only"
+        assert config["originSslProtocols"] == ["TLSv1.2"]
+        assert config["originReadTimeout"] == 60
+
+
+def test_visitors_of_new_zealand_are_served_nearby(stack: Recording) -> None:
+    prices = {
+        inputs["priceClass"] for inputs in stack["cloudfront/distribution:Distribution"].values()
+    }
+    assert prices == {"PriceClass_All"}
+
+
+def test_every_path_of_every_host_passes_the_password(stack: Recording) -> None:
+    versions = set()
+    for behaviour in behaviours(stack):
+        [association] = behaviour["lambdaFunctionAssociations"]
+        assert association["eventType"] == "viewer-request"
+        versions.add(association["lambdaArn"])
+    [version] = versions
+    assert re.fullmatch(r"arn:aws:lambda:us-east-1:\d+:function:[^:]+:\d+", version)
+
+
+def test_every_path_is_https_takes_all_methods_and_tells_the_origin_its_host(
+    stack: Recording,
+) -> None:
+    for behaviour in behaviours(stack):
+        assert behaviour["viewerProtocolPolicy"] == "redirect-to-https"
+        assert set(behaviour["allowedMethods"]) == {
+            *("GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE")
+        }
+        # An answer to OPTIONS that is kept for one origin would be given to another.
+        assert set(behaviour["cachedMethods"]) == {"GET", "HEAD"}
+        assert behaviour["originRequestPolicyId"] == ALL_VIEWER
+        assert behaviour["targetOriginId"] == "alb"
+
+
+def test_the_api_is_never_cached(production: Recording) -> None:
+    assert site(production, "api")["defaultCacheBehavior"]["cachePolicyId"] == CACHING_DISABLED
+    assert site(production, "api")["orderedCacheBehaviors"] == []
+
+
+def test_tiles_are_told_apart_by_their_query_and_by_who_asks(production: Recording) -> None:
+    default = site(production, "geoserver")["defaultCacheBehavior"]
+    assert default["cachePolicyId"] == "otakaro-dt-edge-tiles-id"
+    tiles = cached_as(production, "tiles")
+    assert tiles["defaultTtl"] > 0
+    key = tiles["parametersInCacheKeyAndForwardedToOrigin"]
+    assert key["queryStringsConfig"] == {"queryStringBehavior": "all"}
+    assert key["headersConfig"] == {
+        "headerBehavior": "whitelist",
+        "headers": {"items": ["Origin"]},
+    }
+
+
+def test_the_maps_pages_are_asked_again_and_its_assets_kept(production: Recording) -> None:
+    default = site(production, "map")["defaultCacheBehavior"]
+    assert default["cachePolicyId"] == "otakaro-dt-edge-revalidate-id"
+    assert cached_as(production, "revalidate")["defaultTtl"] == 0
+    ordered = site(production, "map")["orderedCacheBehaviors"]
+    assert {b["pathPattern"]: b["cachePolicyId"] for b in ordered} == {
+        "/build/*": "otakaro-dt-edge-assets-id",
+        "/images/*": "otakaro-dt-edge-assets-id",
+    }
+    assert cached_as(production, "assets")["defaultTtl"] == 86400
+
+
+def test_no_cache_is_keyed_by_credentials_or_cookies(stack: Recording) -> None:
+    for inputs in stack["cloudfront/cachePolicy:CachePolicy"].values():
+        key = inputs["parametersInCacheKeyAndForwardedToOrigin"]
+        assert key["cookiesConfig"] == {"cookieBehavior": "none"}
+        headers = key["headersConfig"].get("headers", {"items": []})["items"]
+        assert "Authorization" not in headers
+        assert inputs["minTtl"] == 0  # what the origin says not to keep isn't kept
+
+
+def test_failures_are_forgotten_in_seconds(stack: Recording) -> None:
+    for inputs in stack["cloudfront/distribution:Distribution"].values():
+        kept = {r["errorCode"]: r["errorCachingMinTtl"] for r in inputs["customErrorResponses"]}
+        assert kept.keys() == {500, 502, 503, 504}
+        assert max(kept.values()) <= 5
+        assert not any("responsePagePath" in r for r in inputs["customErrorResponses"])
+
+
+def test_security_headers_keep_the_referrer_that_tells_the_map(production: Recording) -> None:
+    [inputs] = production["cloudfront/responseHeadersPolicy:ResponseHeadersPolicy"].values()
+    headers = inputs["securityHeadersConfig"]
+    assert headers["referrerPolicy"]["referrerPolicy"] == "strict-origin-when-cross-origin"
+    assert headers["strictTransportSecurity"]["accessControlMaxAgeSec"] >= 31536000
+    assert headers["contentTypeOptions"] == {"override": True}
+    # CORS is the origin's business: a policy of the edge would overwrite what it answers.
+    assert "corsConfig" not in inputs
+
+
+# The function
+
+
+def test_the_function_is_a_numbered_version_in_us_east_1(stack: Recording) -> None:
+    inputs = function(stack)
+    assert (inputs["region"], inputs["publish"]) == ("us-east-1", True)
+
+
+def test_the_function_keeps_within_what_viewer_events_may_have(stack: Recording) -> None:
+    inputs = function(stack)
+    assert (inputs["memorySize"], inputs["timeout"]) == (128, 5)
+    assert inputs.get("architectures", ["x86_64"]) == ["x86_64"]
+    refused = {"environment", "vpcConfig", "layers", "deadLetterConfig", "tracingConfig"}
+    assert inputs.keys().isdisjoint(refused | {"kmsKeyArn", "reservedConcurrentExecutions"})
+
+
+def test_the_function_stays_behind_where_its_replicas_may_live(
+    production: Recording, local: Recording
+) -> None:
+    assert function(production)["skipDestroy"] is True
+    assert function(local)["skipDestroy"] is False
+
+
+def test_the_edge_and_lambda_take_the_functions_role_and_it_only_logs(
+    production: Recording,
+) -> None:
+    assert function(production)["role"] == arn("iam", "otakaro-dt-basic-auth")
+    assert trusted(production, "otakaro-dt-basic-auth") == {
+        "Service": ["edgelambda.amazonaws.com", "lambda.amazonaws.com"]
+    }
+    [statement] = may(production, "otakaro-dt-basic-auth")
+    assert statement["Action"] == [
+        "logs:CreateLogGroup",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    ]
+    # Wherever the visitor is.
+    group = "/aws/lambda/us-east-1.otakaro-dt-basic-auth"
+    assert statement["Resource"] == [f"arn:aws:logs:*:{ACCOUNT}:log-group:{group}:*"]
+
+
+def test_the_package_holds_the_handler_and_its_configuration_alone(stack: Recording) -> None:
+    assert set(function(stack)["code"].assets) == {"handler.py", "config.json"}
+    size = (ROOT / "lambdas" / "basic_auth" / "handler.py").stat().st_size
+    assert size < 100_000  # CloudFront takes 1 MB
+
+
+def test_the_password_is_known_by_its_salted_digest(production: Recording) -> None:
+    config = configured(production)
+    credentials = f"{SECRETS['otakaro:basicAuthUser']}:{SECRETS['otakaro:basicAuthPassword']}"
+    digest = hmac.new(bytes.fromhex(config["salt"]), credentials.encode(), hashlib.sha256)
+    assert config["users"] == [digest.hexdigest()]
+    salt = production["random:index/randomBytes:RandomBytes"]["otakaro-dt-basic-auth-salt"]
+    assert salt["length"] >= 16
+
+
+def test_each_host_asks_as_its_setting_says(production: Recording, switched: Recording) -> None:
+    assert configured(production)["map"] == SITES["map"]
+    assert configured(production)["hosts"] == {
+        SITES["map"]: "required",
+        SITES["api"]: "from-map",
+        SITES["geoserver"]: "from-map",
+    }
+    assert configured(switched)["hosts"] == {
+        SITES["map"]: "open",
+        SITES["api"]: "required",
+        SITES["geoserver"]: "from-map",
+    }
+
+
+def test_geoservers_administration_is_closed_unless_a_setting_opens_it(
+    production: Recording, switched: Recording
+) -> None:
+    closed = configured(production)["closed"][SITES["geoserver"]]
+    assert {"/geoserver/web", "/geoserver/rest"} <= set(closed)
+    assert not configured(switched)["closed"].get(SITES["geoserver"])
+
+
+def answer(recording: Recording, path: str, headers: dict[str, str]) -> dict[str, Any]:
+    """What the packaged function makes of a GET, run as the edge would run it."""
+    code = (ROOT / "lambdas" / "basic_auth" / "handler.py").read_text()
+    text = text_of(function(recording)["code"], "config.json")
+    # The configuration lies beside the handler, where only the package has it.
+    opener = "import io\n\ndef open(path, encoding):\n    return io.StringIO(_TEXT)\n\n"
+    names: dict[str, Any] = {"__file__": "/var/task/handler.py", "_TEXT": text}
+    exec(opener + code, names)
+    request = {
+        "method": "GET",
+        "uri": path,
+        "querystring": "",
+        "headers": {key: [{"key": key, "value": value}] for key, value in headers.items()},
+    }
+    result: dict[str, Any] = names["handler"]({"Records": [{"cf": {"request": request}}]}, None)
+    return result
+
+
+MAP_PAGE = {"origin": f"https://{SITES['map']}", "referer": f"https://{SITES['map']}/"}
+
+
+def test_the_packaged_function_asks_for_the_password_and_takes_it(production: Recording) -> None:
+    host = {"host": SITES["map"]}
+    assert answer(production, "/", host)["status"] == "401"
+    credentials = f"{SECRETS['otakaro:basicAuthUser']}:{SECRETS['otakaro:basicAuthPassword']}"
+    token = base64.b64encode(credentials.encode()).decode()
+    passed = answer(production, "/", host | {"authorization": f"Basic {token}"})
+    assert passed["uri"] == "/"
+    assert "authorization" not in passed["headers"]
+
+
+def test_the_packaged_function_refuses_geoservers_administration(
+    production: Recording, switched: Recording
+) -> None:
+    request = {"host": SITES["geoserver"], **MAP_PAGE}
+    assert "status" not in answer(production, "/geoserver/wms", request)
+    for path in ("/geoserver/web/", "/geoserver/web", "/geoserver/rest/workspaces.json"):
+        assert answer(production, path, request).get("status") in {"403", "404"}
+        assert "status" not in answer(switched, path, request)
