@@ -49,9 +49,9 @@ class Aws:
                     endpoint_url=self.endpoint,
                     config=Config(
                         max_pool_connections=32,
-                        retries={"max_attempts": 2},
+                        retries={"total_max_attempts": 1},
+                        read_timeout=910,  # a function may run for fifteen minutes
                         inject_host_prefix=False,
-                        ignore_configured_endpoint_urls=True,
                         s3={"addressing_style": "path"},
                     ),
                 )

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import jmespath
+import jmespath  # type: ignore[import-untyped]
 
 from local.provider.aws import Aws, AwsError
 from local.provider.model import (
     Dictionary,
     Kind,
     Schema,
-    Unmapped,
+    UnmappedError,
     find_member,
     fits_hint,
     operation,
@@ -34,11 +34,11 @@ _CLIENT_SIDE = re.compile(r"^(force|skip|wait|retain|applyImmediately|allowOverw
 _NOT_SENT = ("tags", "tagsAll")
 
 
-class Gone(Exception):
+class GoneError(Exception):
     """The object isn't there any more."""
 
 
-class Partial(Exception):
+class PartialError(Exception):
     """The object was made, but not all that belongs to it."""
 
     def __init__(self, id_: str, outputs: dict[str, Any], reason: str) -> None:
@@ -231,7 +231,7 @@ class Type:
             else:
                 yield dotted, "not sent" if dotted in self.dictionary(step).names else "refused"
             return
-        inner_shape = shape_at(shape, ".".join(route))
+        inner_shape: Any = shape_at(shape, ".".join(route))
         place = f"{place}.{'.'.join(route)}".removesuffix("..")
         fields = (kind.item or kind).fields
         if inner_shape.type_name == "structure" and kind.form == "list":
@@ -282,7 +282,7 @@ class Type:
         prefix = news.get(rule.prefix) if rule.prefix else None
         if prefix == UNKNOWN:
             return UNKNOWN
-        stem = prefix if prefix else f"{name}{rule.joiner}"
+        stem = prefix or f"{name}{rule.joiner}"
         ending = ".fifo" if news.get("fifoQueue") or news.get("fifoTopic") else rule.ending
         room = rule.limit - len(suffix) - len(ending)
         made = f"{stem[:room]}{suffix}{ending}"
@@ -301,7 +301,7 @@ class Type:
             for group in groups:
                 try:
                     params = self.params(step, group, scope, guess=True)
-                except (Unmapped, ValueError, KeyError, TypeError) as error:
+                except (UnmappedError, ValueError, KeyError, TypeError) as error:
                     yield str(error)
                     continue
                 yield from problems(
@@ -338,7 +338,7 @@ class Type:
         kept = {k: v for k, v in olds.items() if k not in renewed and k not in old_inputs}
         return kept | {key: value for key, value in news.items() if not key.startswith("__")}
 
-    def stuck(self, changed: Collection[str], news: Mapping[str, Any]) -> list[str]:
+    def stuck(self, changed: Collection[str]) -> list[str]:
         """The changed inputs that neither an update nor a replacement can bring about."""
         routes = frozenset[str]().union(*(keys for _, keys in self.updates))
         routed = {key for key in changed if key in routes or self.is_client_side(key)}
@@ -414,18 +414,20 @@ class Type:
         if not id_:
             raise AwsError(f"{self.service}:{self.create.op}", "NoId", str(answer)[:300])
         try:
-            self.settle(id_, inputs, answer, context)
+            self.settle(id_, inputs, context)
             outputs = self.finish(id_, inputs, set(inputs), {"__answer": answer}, context)
-        except (AwsError, Unmapped, Gone) as error:
-            raise Partial(id_, {**inputs}, str(error)) from error
+        except (AwsError, UnmappedError, GoneError) as error:
+            raise PartialError(id_, {**inputs}, str(error)) from error
         return id_, outputs
 
     def identify(self, answer: dict[str, Any], scope: Scope) -> str:
         if callable(self.id):
             return self.id({**scope, "__answer": answer})
-        return str(fill(self.id, scope) if "{" in self.id else jmespath.search(self.id, answer) or "")
+        return str(
+            fill(self.id, scope) if "{" in self.id else jmespath.search(self.id, answer) or ""
+        )
 
-    def settle(self, id_: str, inputs: Scope, answer: dict[str, Any], context: Context) -> None:
+    def settle(self, id_: str, inputs: Scope, context: Context) -> None:
         """What comes right after the creation itself, once."""
         if self.wait:
             arguments = fill(self.read[0].args, context.scope(**inputs, id=id_))
@@ -519,7 +521,7 @@ class Type:
             return self.finish(id_, news, set(news), olds, context)
         except AwsError as error:
             if error.missing and self.look(scope, context) is None:
-                raise Gone(f"{id_} no longer exists; refresh, then deploy again") from error
+                raise GoneError(f"{id_} no longer exists; refresh, then deploy again") from error
             raise
 
     def tag(self, scope: Scope, olds: Scope, news: Scope, context: Context) -> None:
@@ -644,7 +646,7 @@ class Type:
             kind = self.schema.kind
             try:
                 self.words.place(holder, like, kind, shape, (key,))
-            except (Unmapped, ValueError, KeyError, TypeError):
+            except (UnmappedError, ValueError, KeyError, TypeError):
                 continue
             actual = {name: seen.members.get(name) for name in holder}
             if not same(holder, actual, key, missing):
@@ -684,7 +686,7 @@ class Type:
             defaults = {k: v for k, v in context.default_tags.items() if k not in own}
             now["tagsAll"] = dict(seen.tags)
             now["tags"] = {k: v for k, v in seen.tags.items() if defaults.get(k) != v}
-        outputs = self.describe(now, seen, olds, context, id_, excused)
+        outputs = self.describe(now, seen, olds, context, id_, excused & {*different, *missing})
         return outputs, now
 
     def _adopted(
@@ -713,7 +715,7 @@ class Type:
     ) -> dict[str, Any]:
         """The resource's outputs."""
         if seen is None and not self.recorded:
-            raise Gone(f"{id_} no longer exists; refresh, then deploy again")
+            raise GoneError(f"{id_} no longer exists; refresh, then deploy again")
         known = self.schema.outputs
         result = {key: value for key, value in olds.items() if key in known}
         gone = self.schema.inputs.keys() - inputs.keys()
@@ -733,7 +735,7 @@ class Type:
         if self.tagged:
             result["tagsAll"] = inputs.get("tagsAll") or {}
         scope = context.scope(
-            **{**result, "region": context.region}, id=id_, **{"__answer": olds.get("__answer")}
+            **{**result, "region": context.region}, id=id_, __answer=olds.get("__answer")
         )
         for key, rule in self.outputs.items():
             if callable(rule):
@@ -802,13 +804,13 @@ def fill(template: Any, scope: Scope, *, guess: bool = False) -> Any:
             return None
         if guess:
             return UNKNOWN
-        raise Unmapped(f"{match[1]} is not known")
+        raise UnmappedError(f"{match[1]} is not known")
     template = re.sub(r"\{(\w+)\?\}", lambda found: str(scope.get(found[1], "")), template)
     names = re.findall(r"\{(\w+)\}", template)
     if any(scope.get(name, UNKNOWN) == UNKNOWN for name in names) and names:
         if guess:
             return UNKNOWN
-        raise Unmapped(f"{template} cannot be filled")
+        raise UnmappedError(f"{template} cannot be filled")
     return re.sub(r"\{(\w+)\}", lambda found: str(scope[found[1]]), template)
 
 
@@ -836,7 +838,7 @@ def _attributes(value: Any, path: tuple[str, ...], attrs: Mapping[str, str]) -> 
     result: dict[str, str] = {}
     for key, item in value.items():
         if not any(known.startswith(".".join((*path, key))) for known in attrs):
-            raise Unmapped(f"{'.'.join((*path, key))}: no attribute takes it")
+            raise UnmappedError(f"{'.'.join((*path, key))}: no attribute takes it")
         result |= _attributes(item, (*path, key), attrs)
     return result
 
@@ -866,4 +868,14 @@ def _walk(node: Any, route: list[str]) -> Any:
     return node
 
 
-__all__ = ["Call", "Context", "Gone", "Name", "Partial", "Tagging", "Type", "call", "has_unknown"]
+__all__ = [
+    "Call",
+    "Context",
+    "GoneError",
+    "Name",
+    "PartialError",
+    "Tagging",
+    "Type",
+    "call",
+    "has_unknown",
+]

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from typing import Any, Literal, get_args, get_origin
 
 import botocore.session
-from botocore.model import OperationModel, Shape
+from botocore.model import OperationModel
 from pulumi import Archive, Asset, _types
 
 from local.provider.wire import UNKNOWN, canonical, file_bytes, has_unknown, is_file
@@ -18,7 +18,7 @@ Path = tuple[str, ...]
 Form = Literal["scalar", "list", "map", "object"]
 
 
-class Unmapped(Exception):
+class UnmappedError(Exception):
     """An input that no member of the API takes."""
 
 
@@ -72,13 +72,13 @@ def schema(token: str) -> Schema:
     )
     resource = getattr(home, name)
     # Not from the package: a block of another resource may have the same name there.
-    module = importlib.import_module(resource.__module__)
-    arguments = getattr(module, f"{name}InitArgs", None) or getattr(module, f"{name}Args")
+    source = importlib.import_module(resource.__module__)
+    arguments = getattr(source, f"{name}InitArgs", None) or getattr(source, f"{name}Args")
     return Schema(kind_of(arguments), _types.resource_types(resource))
 
 
 def fits_hint(value: Any, hint: Any) -> bool:
-    """Whether a value is of the type of an output, where that is a text, number, or list of texts."""
+    """Whether a value is of an output's type, if that is a text, a number or a list of texts."""
     if isinstance(hint, type):
         return isinstance(value, hint)
     origin = get_origin(hint)
@@ -99,7 +99,7 @@ def operation(service: str, name: str) -> OperationModel:
     return model
 
 
-def shape_at(shape: Shape, expression: str) -> Shape:
+def shape_at(shape: Any, expression: str) -> Any:
     """The shape under a path such as `Vpcs[0].Tags`."""
     expression = expression.removesuffix(".")
     expression = re.sub(r"\[[^\]]*\]", "[]", expression).split("|")[0]
@@ -108,7 +108,7 @@ def shape_at(shape: Shape, expression: str) -> Shape:
     return _content(shape) if expression.endswith("]") else shape
 
 
-def _content(shape: Shape) -> Any:
+def _content(shape: Any) -> Any:
     return shape.member if shape.type_name == "list" else shape
 
 
@@ -178,7 +178,7 @@ class Dictionary:
             if len(shape.members) == 1:
                 ((name, member),) = shape.members.items()
                 return {name: self.to_api(value, kind, member, path)}
-            raise Unmapped(f"{'.'.join(path)}: one block expected")
+            raise UnmappedError(f"{'.'.join(path)}: one block expected")
         result: dict[str, Any] = {}
         for key, item in value.items():
             self.place(result, item, kind, shape, (*path, key))
@@ -195,7 +195,7 @@ class Dictionary:
         if route is None:
             if ".".join(path) in self.names:
                 return
-            raise Unmapped(f"{'.'.join(path)}: no member of {shape.name} takes it")
+            raise UnmappedError(f"{'.'.join(path)}: no member of {shape.name} takes it")
         if route == ["."]:  # a block whose content stands beside the other inputs
             block = value[0] if isinstance(value, list) else value
             inner_kind = kind.fields[path[-1]] if kind else None
@@ -228,18 +228,18 @@ class Dictionary:
         inner = kind.item if kind and kind.form == "list" else kind
         return [self.to_api(item, inner, shape.member, path) for item in items]
 
-    def _to_map(self, value: Any, kind: Kind | None, shape: Any, path: Path) -> Any:
+    def _to_map(self, value: Any, _: Kind | None, shape: Any, path: Path) -> Any:
         if not isinstance(value, dict):
-            raise Unmapped(f"{'.'.join(path)}: a map expected")
+            raise UnmappedError(f"{'.'.join(path)}: a map expected")
         return {key: self.to_api(item, None, shape.value, path) for key, item in value.items()}
 
     def from_api(self, seen: Any, kind: Kind, shape: Any, like: Any, path: Path) -> Any:
         """What is seen in AWS, in the form of the input `like`."""
         if seen is None:
             return None
-        if shape.type_name == "structure" and set(shape.members) >= {"Quantity", "Items"}:
-            if kind.form == "list":
-                seen, shape = seen.get("Items", []), shape.members["Items"]
+        counted = set(getattr(shape, "members", ())) >= {"Quantity", "Items"}
+        if counted and kind.form == "list":
+            seen, shape = seen.get("Items", []), shape.members["Items"]
         if kind.form == "map" and isinstance(seen, list):
             return {entry[next(iter(entry))]: list(entry.values())[1] for entry in seen}
         if kind.form == "list" and kind.item:
@@ -409,9 +409,8 @@ def same(sent: Any, seen: Any, path: str, missing: set[str]) -> bool:
             missing.add(path)
         return True
     if isinstance(sent, dict) and isinstance(seen, dict):
-        return all(
-            [same(item, seen.get(key), f"{path}.{key}", missing) for key, item in sent.items()]
-        )
+        alike = [same(item, seen.get(key), f"{path}.{key}", missing) for key, item in sent.items()]
+        return all(alike)  # all of them were looked at: what is missing is counted
     if isinstance(sent, list) and isinstance(seen, list):
         return _same_set(sent, seen, path, missing)
     if isinstance(sent, bool) or isinstance(seen, bool):
@@ -421,7 +420,23 @@ def same(sent: Any, seen: Any, path: str, missing: set[str]) -> bool:
             return float(sent) == float(seen)
         except (TypeError, ValueError):
             return False
-    return bool(canonical(sent) == canonical(seen))
+    left, right = canonical(sent), canonical(seen)
+    if isinstance(left, str) and isinstance(right, str):
+        return left.removesuffix(".") == right.removesuffix(".")  # a domain name's last dot
+    return bool(left == right) or (isinstance(left, dict) and _same_document(left, right))
+
+
+def _same_document(sent: Any, seen: Any) -> bool:
+    """Two policies: lists are sets, a list of one is its item, AWS may add a statement's id."""
+    if isinstance(sent, dict) and isinstance(seen, dict):
+        keys = sent.keys() | (seen.keys() - {"Sid", "Id"})
+        return all(key in seen and _same_document(sent.get(key), seen[key]) for key in keys)
+    if isinstance(sent, list) or isinstance(seen, list):
+        left = sent if isinstance(sent, list) else [sent]
+        right = seen if isinstance(seen, list) else [seen]
+        pairs = [any(_same_document(item, other) for other in right) for item in left]
+        return len(left) == len(right) and all(pairs)
+    return bool(sent == seen)
 
 
 def _same_set(sent: list[Any], seen: list[Any], path: str, missing: set[str]) -> bool:

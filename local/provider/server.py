@@ -17,15 +17,15 @@ from local.provider import randoms
 from local.provider.aws import Aws, AwsError
 from local.provider.catalogue import find
 from local.provider.invokes import INVOKES
-from local.provider.lifecycle import RECORDED, Context, Gone, Partial, Type
-from local.provider.model import Unmapped
+from local.provider.lifecycle import RECORDED, Context, GoneError, PartialError, Type
+from local.provider.model import UnmappedError
 from local.provider.wire import UNKNOWN, decode, encode, has_unknown
 
 _Kind = provider_pb2.PropertyDiff.Kind
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request that the user has to mend."""
 
 
@@ -57,15 +57,15 @@ def _told(method: Method) -> Method:
     def run(self: "Provider", request: Any, context: grpc.ServicerContext) -> Any:
         try:
             return method(self, request, context)
-        except Partial as error:
+        except PartialError as error:
             _abort_partial(context, error)
-        except (AwsError, Gone, LookupError, Refused, Unmapped) as error:
+        except (AwsError, GoneError, LookupError, RefusedError, UnmappedError) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
 
     return run  # type: ignore[return-value]
 
 
-def _abort_partial(context: grpc.ServicerContext, error: Partial) -> None:
+def _abort_partial(context: grpc.ServicerContext, error: PartialError) -> None:
     detail = any_pb2.Any()
     inputs = {k: v for k, v in error.outputs.items() if k != RECORDED}
     detail.Pack(
@@ -124,7 +124,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return answer
         region = settings.get("region")
         if not isinstance(region, str) or region == UNKNOWN:
-            raise Refused("no region: set it with `pulumi config set aws:region`")
+            raise RefusedError("no region: set it with `pulumi config set aws:region`")
         tags = settings.get("defaultTags") or {}
         tags = json.loads(tags) if isinstance(tags, str) else tags
         identity = self.session.aws.call("sts", region, "GetCallerIdentity", {})
@@ -140,7 +140,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def _context(self, context: Any, properties: dict[str, Any]) -> Context:
         home = self._contexts.get(context.peer())
         if home is None:
-            raise Refused("this provider instance was never configured")
+            raise RefusedError("this provider instance was never configured")
         region = properties.get("region")
         return replace(home, region=region) if region and region != UNKNOWN else home
 
@@ -177,8 +177,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self.session.note(kind, request.urn, decode(request.olds))
         changed = kind.changed(olds, news)
         replacing = kind.replacing(changed)
-        if not replacing and (stuck := kind.stuck(changed, news)):
-            raise Refused(
+        if not replacing and (stuck := kind.stuck(changed)):
+            raise RefusedError(
                 f"{token}: no update is known for {', '.join(stuck)}: name a call or a "
                 f"replacement in {kind.home}"
             )
@@ -241,11 +241,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         arguments = decode(request.args)
         invoke = INVOKES.get(request.tok)
         if invoke is None:
-            raise Refused(f"{request.tok} is not known: add it to local/provider/invokes.py")
+            raise RefusedError(f"{request.tok} is not known: add it to local/provider/invokes.py")
         if has_unknown(arguments):
             return provider_pb2.InvokeResponse()
         found = invoke(arguments, self._context(context, arguments))
-        return provider_pb2.InvokeResponse(**{"return": encode(found)})
+        answer = provider_pb2.InvokeResponse()
+        getattr(answer, "return").CopyFrom(encode(found))
+        return answer
 
 
 def _token(urn: str) -> str:
@@ -257,11 +259,11 @@ def _visible(inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _failures(failures: list[tuple[str, str]]) -> list[Any]:
-    # The engine prints a failing property's value, which may be secret: it is named in the text only.
+    # The engine prints a failing property's value, which may be secret: the text alone names it.
     return [provider_pb2.CheckFailure(property="", reason=reason) for _, reason in failures]
 
 
-def _changes(some: bool) -> Any:  # noqa: FBT001
+def _changes(some: bool) -> Any:
     answer = provider_pb2.DiffResponse
     return answer.DIFF_SOME if some else answer.DIFF_NONE
 
@@ -277,7 +279,9 @@ def _difference(
     detail = {}
     for key in changed:
         kind = _Kind.ADD if key not in olds else _Kind.DELETE if key not in news else _Kind.UPDATE
-        kind += 1 if key in replacing else 0
+        replaced = {_Kind.ADD: _Kind.ADD_REPLACE, _Kind.DELETE: _Kind.DELETE_REPLACE}
+        if key in replacing:
+            kind = replaced.get(kind, _Kind.UPDATE_REPLACE)
         detail[key] = provider_pb2.PropertyDiff(kind=kind, inputDiff=True)
     return provider_pb2.DiffResponse(
         changes=_changes(bool(changed)),

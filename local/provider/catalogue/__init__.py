@@ -13,7 +13,7 @@ TYPES = {token: entry for family in FAMILIES for token, entry in family.TYPES.it
 @cache
 def find(token: str) -> Type:
     """The entry of a type, with the naming rule that holds for all that say no other."""
-    entry = TYPES.get(token)
+    entry: Type | None = TYPES.get(token)
     if entry is None:
         raise LookupError(f"{token} is not supported: add an entry to local/provider/catalogue/")
     entry = replace(entry, token=token)

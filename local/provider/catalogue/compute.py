@@ -6,12 +6,24 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from local.provider.aws import AwsError
-from local.provider.lifecycle import Call, Context, Name, Partial, Scope, Seen, Tagging, Type, call
+from local.provider.lifecycle import (
+    Call,
+    Context,
+    Name,
+    PartialError,
+    Scope,
+    Seen,
+    Tagging,
+    Type,
+    call,
+)
 from local.provider.model import Dictionary
 from local.provider.wire import UNKNOWN
 
 
-def _arn_tagging(key: str, at: str, arn: str = "{arn}", read: str = "ListTagsForResource") -> Tagging:
+def _arn_tagging(
+    key: str, at: str, arn: str = "{arn}", read: str = "ListTagsForResource"
+) -> Tagging:
     argument = {key: arn}
     return Tagging(
         add=call("TagResource", **argument),
@@ -38,7 +50,11 @@ class Function(Type):
     def foreseen(self, olds: Scope, old_inputs: Scope, news: Scope) -> dict[str, Any]:
         outputs = super().foreseen(olds, old_inputs, news)
         code = {"code", "s3Bucket", "s3Key", "s3ObjectVersion", "imageUri"}
-        changed = {key for key in self.changed(old_inputs, news) if key not in ("tags", "tagsAll", "publish")}
+        changed = {
+            key
+            for key in self.changed(old_inputs, news)
+            if key not in ("tags", "tagsAll", "publish")
+        }
         renewed = {"lastModified"} | ({"codeSha256", "sourceCodeSize"} if changed & code else set())
         if news.get("publish") and changed:
             renewed |= {*self._VERSIONED}
@@ -98,7 +114,9 @@ class Invocation(Type):
         if self.recorded:
             return id_, {**self._visible(inputs, context), "result": "null"}
         taken = {key: value for key, value in inputs.items() if key in self.takes(self.create)}
-        answer = self.call(self.create, self.params(self.create, taken, context.scope(**inputs)), context)
+        answer = self.call(
+            self.create, self.params(self.create, taken, context.scope(**inputs)), context
+        )
         result = answer["Payload"].read().decode()
         if "FunctionError" in answer:
             raise AwsError("lambda:Invoke", answer["FunctionError"], result[:500])
@@ -109,12 +127,21 @@ class Invocation(Type):
         return {"region": context.region, **own}
 
     def remake(
-        self, id_: str, olds: Scope, old_inputs: Scope, news: dict[str, Any], context: Context
+        self,
+        id_: str,  # noqa: ARG002
+        olds: Scope,
+        old_inputs: Scope,  # noqa: ARG002
+        news: dict[str, Any],
+        context: Context,
     ) -> dict[str, Any]:
         return {**olds, **self._visible(news, context)}
 
     def refreshed(
-        self, id_: str, olds: Scope, inputs: dict[str, Any], context: Context
+        self,
+        id_: str,  # noqa: ARG002
+        olds: Scope,
+        inputs: dict[str, Any],
+        context: Context,
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         name = str(inputs.get("functionName"))
         try:
@@ -181,7 +208,9 @@ class Namespace(Type):
         if step.op == "GetNamespace" or "OperationId" not in answer:
             return answer
         for _ in range(120):
-            state = super().call(call("GetOperation"), {"OperationId": answer["OperationId"]}, context)
+            state = super().call(
+                call("GetOperation"), {"OperationId": answer["OperationId"]}, context
+            )
             operation = state["Operation"]
             if operation["Status"] == "SUCCESS":
                 return {"Id": operation.get("Targets", {}).get("NAMESPACE")}
@@ -194,9 +223,10 @@ class Namespace(Type):
 class DiscoveryService(Type):
     """The namespace inside the DNS settings is an old form of the one beside them."""
 
-    def prepare(self, step: Call, request: dict[str, Any], scope: Scope) -> dict[str, Any]:  # noqa: ARG002
-        if namespace := request.get("DnsConfig", {}).pop("NamespaceId", None):
-            request["NamespaceId"] = namespace
+    def prepare(self, step: Call, request: dict[str, Any], scope: Scope) -> dict[str, Any]:
+        dns = scope.get("dnsConfig")
+        if step is self.create and isinstance(dns, dict) and "namespaceId" in dns:
+            request["NamespaceId"] = dns["namespaceId"]
         return request
 
 
@@ -217,6 +247,7 @@ _CODE = {"s3Bucket": "Code.S3Bucket", "s3Key": "Code.S3Key", "s3ObjectVersion": 
 _SERVICE = {"cluster": "{cluster?}", "service": "{id}"}
 
 # fmt: off
+# ruff: noqa: E501 - a table: an entry reads best as one paragraph
 TYPES: Mapping[str, Type] = {
     "aws:iam/role:Role": Role(
         service="iam", create=call("CreateRole"), id="{name}", tagging=_ROLE,
@@ -366,7 +397,7 @@ TYPES: Mapping[str, Type] = {
         service="servicediscovery", create=call("CreateService"), id="Service.Id", tagging=_CLOUD_MAP,
         read=(call("GetService", "Service", Id="{id}"),), delete=(call("DeleteService", Id="{id}"),),
         update=(call("UpdateService", Id="{id}", _root="Service", _full=True, _only="description dnsConfig healthCheckConfig",
-                     _names={"dnsConfig.namespaceId": "", "dnsConfig.routingPolicy": ""}),),
+                     _names={"dnsConfig.routingPolicy": ""}),), words=Dictionary(names={"dnsConfig.namespaceId": ""}),
         outputs={"arn": "Arn"}, naming=Name(limit=127), replace="name namespaceId type healthCheckCustomConfig",
     ),
     "aws:servicediscovery/instance:Instance": Namespace(
@@ -376,4 +407,4 @@ TYPES: Mapping[str, Type] = {
         delete=(call("DeregisterInstance", ServiceId="{serviceId}", InstanceId="{id}"),), replace="serviceId instanceId",
     ),
 }
-__all__ = ["TYPES", "Partial"]
+__all__ = ["TYPES", "PartialError"]

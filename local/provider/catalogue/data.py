@@ -7,7 +7,9 @@ from local.provider.lifecycle import Call, Context, Name, Scope, Tagging, Type, 
 from local.provider.model import Dictionary
 
 
-def _tagging(key: str, value: str, read_at: str, *, suffix: str = "Resource", keys: str = "") -> Tagging:
+def _tagging(
+    key: str, value: str, read_at: str, *, suffix: str = "Resource", keys: str = ""
+) -> Tagging:
     """The most common form: one operation each to add, remove and list."""
     add, remove, read = ("TagResource", "UntagResource", "ListTagsForResource")
     if suffix != "Resource":
@@ -49,7 +51,9 @@ class Bucket(Type):
             answer = self.call(listed, {"Bucket": id_}, context)
             while found := [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]:
                 keys = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
-                self.call(call("DeleteObjects"), {"Bucket": id_, "Delete": {"Objects": keys}}, context)
+                self.call(
+                    call("DeleteObjects"), {"Bucket": id_, "Delete": {"Objects": keys}}, context
+                )
                 answer = self.call(listed, {"Bucket": id_}, context)
         super().unmake(id_, olds, context)
 
@@ -83,7 +87,9 @@ class DbInstance(Type):
         }
         if not skip:
             if not olds.get("finalSnapshotIdentifier"):
-                raise LookupError(f"{id_}: finalSnapshotIdentifier is required unless skipFinalSnapshot")
+                raise LookupError(
+                    f"{id_}: finalSnapshotIdentifier is required unless skipFinalSnapshot"
+                )
             request["FinalDBSnapshotIdentifier"] = olds["finalSnapshotIdentifier"]
         if olds.get("deletionProtection"):
             super().unmake(id_, olds, context)
@@ -104,7 +110,9 @@ class ParameterGroup(Type):
         dropped = [item for item in old_inputs.get("parameters", []) if item["name"] not in names]
         if dropped:
             reset = call(self.also[0].op.replace("Modify", "Reset"), **self.also[0].args)
-            fields = [{"ParameterName": item["name"], "ApplyMethod": "pending-reboot"} for item in dropped]
+            fields = [
+                {"ParameterName": item["name"], "ApplyMethod": "pending-reboot"} for item in dropped
+            ]
             if self.service == "elasticache":
                 fields = [{"ParameterName": item["name"], "ParameterValue": ""} for item in dropped]
             key = "Parameters" if self.service == "rds" else "ParameterNameValues"
@@ -147,7 +155,14 @@ class Parameter(Type):
 
 
 def _bucket_part(
-    put: str, get: str, at: str, *, delete: Call | None, root: str = "", kind: type[Type] = Type, **more: Any
+    put: str,
+    get: str,
+    at: str,
+    *,
+    delete: Call | None,
+    root: str = "",
+    kind: type[Type] = Type,
+    **more: Any,
 ) -> Type:
     """One of the settings of a bucket: put as a whole, read, and taken away."""
     return kind(
@@ -166,7 +181,10 @@ def _drop(name: str) -> Call:
     return call(name, Bucket="{id}")
 
 
+_S3_ZONES: Mapping[str, str] = {"ap-southeast-2": "Z1WCIGYICN2BYD", "us-east-1": "Z3AQBSTGFYJSTF"}
+
 # fmt: off
+# ruff: noqa: E501 - a table: an entry reads best as one paragraph
 TYPES: Mapping[str, Type] = {
     "aws:efs/fileSystem:FileSystem": Type(
         service="efs", create=call("CreateFileSystem"), id="FileSystemId", tagging=_EFS,
@@ -275,7 +293,7 @@ TYPES: Mapping[str, Type] = {
         seen={"vpcSecurityGroupIds": "VpcSecurityGroups[].VpcSecurityGroupId", "dbSubnetGroupName": "DBSubnetGroup.DBSubnetGroupName",
               "parameterGroupName": "DBParameterGroups[0].DBParameterGroupName", "port": "Endpoint.Port",
               "optionGroupName": "OptionGroupMemberships[0].OptionGroupName"},
-        client="finalSnapshotIdentifier deleteAutomatedBackups allowMajorVersionUpgrade identifierPrefix",
+        unread="engineVersion", client="finalSnapshotIdentifier deleteAutomatedBackups allowMajorVersionUpgrade identifierPrefix",
         naming=Name(key="identifier", joiner="", prefix="identifierPrefix"),
         outputs={"arn": "DBInstanceArn", "resourceId": "{id}", "address": "Endpoint.Address", "port": "Endpoint.Port",
                  "endpoint": "join(':', [Endpoint.Address, to_string(Endpoint.Port)])", "hostedZoneId": "Endpoint.HostedZoneId",
@@ -300,6 +318,7 @@ TYPES: Mapping[str, Type] = {
         delete=(call("DeleteCacheParameterGroup", CacheParameterGroupName="{id}"),),
         words=Dictionary(nouns="CacheParameterGroup", names={
             "parameters": "ParameterNameValues", "parameters.name": "ParameterName", "parameters.value": "ParameterValue"}),
+        seen={"parameters": "Parameters[?Source=='user'].{name: ParameterName, value: ParameterValue}"},
         defaults={"description": "Managed by Pulumi"}, outputs={"arn": "ARN"}, replace="name family description",
     ),
     "aws:elasticache/replicationGroup:ReplicationGroup": ReplicationGroup(
@@ -312,7 +331,7 @@ TYPES: Mapping[str, Type] = {
             "securityGroupNames": "CacheSecurityGroupNames"}),
         seen={"description": "Description", "automaticFailoverEnabled": "starts_with(AutomaticFailover, 'enabl')",
               "multiAzEnabled": "MultiAZ=='enabled'", "numCacheClusters": "length(MemberClusters)"},
-        unread="logDeliveryConfigurations numNodeGroups replicasPerNodeGroup", client="finalSnapshotIdentifier",
+        unread="engineVersion logDeliveryConfigurations numNodeGroups replicasPerNodeGroup", client="finalSnapshotIdentifier",
         naming=Name(key="replicationGroupId", limit=40, lower=True), wait="replication_group_available",
         outputs={"arn": "ARN", "primaryEndpointAddress": "NodeGroups[0].PrimaryEndpoint.Address",
                  "readerEndpointAddress": "NodeGroups[0].ReaderEndpoint.Address", "port": "NodeGroups[0].PrimaryEndpoint.Port",
@@ -331,4 +350,3 @@ TYPES: Mapping[str, Type] = {
         fresh={"value": "version", "insecureValue": "version"}, replace="name type dataType",
     ),
 }
-_S3_ZONES = {"ap-southeast-2": "Z1WCIGYICN2BYD", "us-east-1": "Z3AQBSTGFYJSTF"}

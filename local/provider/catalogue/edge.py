@@ -15,7 +15,9 @@ _ACM = Tagging(
 _ZONE = Tagging(
     add=call("ChangeTagsForResource", ResourceType="hostedzone", ResourceId="{id}"),
     remove=call("ChangeTagsForResource", ResourceType="hostedzone", ResourceId="{id}"),
-    read=call("ListTagsForResource", "ResourceTagSet.Tags", ResourceType="hostedzone", ResourceId="{id}"),
+    read=call(
+        "ListTagsForResource", "ResourceTagSet.Tags", ResourceType="hostedzone", ResourceId="{id}"
+    ),
     inline=False,
 )
 _EDGE = Tagging(
@@ -44,7 +46,7 @@ class Certificate(Type):
 class Record(Type):
     """A record set has no id of its own: it is named, replaced and deleted by its content."""
 
-    def prepare(self, step: Call, request: dict[str, Any], scope: Scope) -> dict[str, Any]:  # noqa: ARG002
+    def prepare(self, step: Call, request: dict[str, Any], scope: Scope) -> dict[str, Any]:
         change = request["ChangeBatch"]["Changes"][0]
         create = step is self.create and not scope.get("allowOverwrite")
         change["Action"] = "CREATE" if create else "UPSERT"
@@ -96,7 +98,9 @@ class Distribution(EdgeObject):
         if seen.members.get("Enabled"):
             config = {**seen.members["DistributionConfig"], "Enabled": False}
             self.call(self.update[0], {"Id": id_, "DistributionConfig": config}, context)
-            waiter = context.aws.client("cloudfront", context.region).get_waiter("distribution_deployed")
+            waiter = context.aws.client("cloudfront", context.region).get_waiter(
+                "distribution_deployed"
+            )
             waiter.wait(Id=id_, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
         super().unmake(id_, olds, context)
 
@@ -133,6 +137,7 @@ def _behaviour(key: str) -> dict[str, str]:
 
 
 # fmt: off
+# ruff: noqa: E501 - a table: an entry reads best as one paragraph
 TYPES: Mapping[str, Type] = {
     "aws:acm/certificate:Certificate": Certificate(
         service="acm", create=call("RequestCertificate"), id="CertificateArn", tagging=_ACM,

@@ -57,6 +57,7 @@ _METRIC_QUERY = {
 }  # fmt: skip
 
 # fmt: off
+# ruff: noqa: E501 - a table: an entry reads best as one paragraph
 TYPES: Mapping[str, Type] = {
     "aws:cloudwatch/logGroup:LogGroup": Type(
         service="logs", create=call("CreateLogGroup"), id="{name}", tagging=_LOGS,

@@ -21,8 +21,8 @@ _ARN = "arn:{partition}:ec2:{region}:{account}:"
 class SecurityGroup(Type):
     """AWS gives a new group a rule that lets all out; the official provider takes it away."""
 
-    def settle(self, id_: str, inputs: Scope, answer: dict[str, Any], context: Any) -> None:
-        super().settle(id_, inputs, answer, context)
+    def settle(self, id_: str, inputs: Scope, context: Any) -> None:
+        super().settle(id_, inputs, context)
         anyone = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
         revoke = call("RevokeSecurityGroupEgress")
         self.call(revoke, {"GroupId": id_, "IpPermissions": anyone}, context)
@@ -97,7 +97,10 @@ class VpcEndpoint(Type):
     def prepare(self, step: Call, request: dict[str, Any], scope: Scope) -> dict[str, Any]:
         olds: Mapping[str, Any] = scope.get("__olds", {})
         for key in ("RouteTableIds", "SubnetIds", "SecurityGroupIds"):
-            if step.op == "ModifyVpcEndpoint" and (wanted := request.pop(f"Add{key}", None)) is not None:
+            if (
+                step.op == "ModifyVpcEndpoint"
+                and (wanted := request.pop(f"Add{key}", None)) is not None
+            ):
                 before = olds.get(key[0].lower() + key[1:]) or []
                 request[f"Add{key}"] = sorted(set(wanted) - set(before))
                 request[f"Remove{key}"] = sorted(set(before) - set(wanted))
@@ -180,8 +183,7 @@ _TARGET_ATTRIBUTES = {
 }
 _LISTENER_ATTRIBUTES = {
     "routingHttpResponseServerEnabled": "routing.http.response.server.enabled",
-    "routingHttpResponseStrictTransportSecurityHeaderValue":
-        "routing.http.response.strict_transport_security.header_value",
+    "routingHttpResponseStrictTransportSecurityHeaderValue": "routing.http.response.strict_transport_security.header_value",
     "tcpIdleTimeoutSeconds": "tcp.idle_timeout.seconds",
 }
 _DESTINATION = (
@@ -203,6 +205,7 @@ def _route_id(scope: Scope) -> str:
 
 
 # fmt: off
+# ruff: noqa: E501 - a table: an entry reads best as one paragraph
 TYPES: Mapping[str, Type] = {
     "aws:ec2/vpc:Vpc": Type(
         service="ec2", create=call("CreateVpc"), id="Vpc.VpcId", tagging=_EC2,
