@@ -204,6 +204,7 @@ def test_a_wrong_password_fails_at_once_and_stays_unsaid(
     with pytest.raises(RuntimeError, match="28P01") as raised:
         create(postgis, server.port, "fuzzystrmatch", password="Aoraki8y")
     assert "Aoraki8y" not in str(raised.value)
+    assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
 
 

@@ -485,6 +485,23 @@ def test_a_failure_that_a_newer_push_overtook_moves_nothing(
     assert aws.tags[TERRIA]["live"] == C
 
 
+def test_a_failure_moves_nothing_from_an_image_that_is_yet_to_roll(
+    module: ModuleType, start: Start
+) -> None:
+    aws = start(running=A)
+    aws.broken.add(B)
+    deliver(module, aws.push(TERRIA, B, "v1"))
+    aws.settle(MAP)
+    failed = aws.events[-2]
+    aws.wait(5)
+    aws.fails = lambda number: aws.calls[number - 1] == "update_service"
+    with pytest.raises(UnavailableError):
+        deliver(module, aws.push(TERRIA, C, "v2"))
+    aws.fails = lambda _number: False
+    assert f"but {C} came since" in deliver(module, failed)
+    assert aws.tags[TERRIA]["live"] == C
+
+
 @pytest.mark.parametrize(
     ("change", "resource"),
     [
