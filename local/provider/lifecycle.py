@@ -649,7 +649,8 @@ class Type:
             except (UnmappedError, ValueError, KeyError, TypeError):
                 continue
             actual = {name: seen.members.get(name) for name in holder}
-            if not same(holder, actual, key, missing):
+            alike = [same(sent, actual[name], key, missing) for name, sent in holder.items()]
+            if not all(alike):
                 found = self.words.from_api(
                     _walk(actual, route), kinds[key], shape_at(shape, ".".join(route)), like, (key,)
                 )

@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -70,7 +71,9 @@ def schema(token: str) -> Schema:
     home = importlib.import_module(
         f"pulumi_{package}" + {"index": "", "lambda": ".lambda_"}.get(folder, f".{folder}")
     )
-    resource = getattr(home, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on the way to one class the SDK passes deprecated ones
+        resource = getattr(home, name)
     # Not from the package: a block of another resource may have the same name there.
     source = importlib.import_module(resource.__module__)
     arguments = getattr(source, f"{name}InitArgs", None) or getattr(source, f"{name}Args")

@@ -162,6 +162,7 @@ def _bucket_part(
     delete: Call | None,
     root: str = "",
     kind: type[Type] = Type,
+    replace: str = "bucket",
     **more: Any,
 ) -> Type:
     """One of the settings of a bucket: put as a whole, read, and taken away."""
@@ -172,7 +173,7 @@ def _bucket_part(
         read=(call(get, at, Bucket="{id}"),),
         update=(call(put, _root=root, _full=True, Bucket="{bucket}"),),
         delete=(delete,) if delete else (),
-        replace="bucket expectedBucketOwner",
+        replace=replace,
         **more,
     )
 

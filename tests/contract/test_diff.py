@@ -1,0 +1,76 @@
+"""Changes lead to an update or a replacement, and what leads to neither is refused."""
+
+import json
+
+import pytest
+
+ALARM, TASK = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:ecs/taskDefinition:TaskDefinition"
+BALANCER, ROLE = "aws:lb/loadBalancer:LoadBalancer", "aws:iam/role:Role"
+
+
+def test_equal_inputs_are_no_change(engine):
+    answer = engine.diff(
+        ALARM, {"name": "a", "__defaults": ["name"]}, {"name": "a", "__defaults": []}
+    )
+    assert answer.changes == answer.DIFF_NONE
+
+
+def test_json_is_compared_by_its_meaning(engine):
+    policy = {"Version": "2012-10-17", "Statement": []}
+    answer = engine.diff(
+        ROLE,
+        {"assumeRolePolicy": json.dumps(policy)},
+        {"assumeRolePolicy": json.dumps(policy, indent=2)},
+    )
+    assert answer.changes == answer.DIFF_NONE
+
+
+@pytest.mark.parametrize(
+    ("token", "key", "replaced"),
+    [
+        (ALARM, "threshold", False),
+        (ALARM, "name", True),
+        (BALANCER, "securityGroups", False),
+        (BALANCER, "idleTimeout", False),
+        (BALANCER, "internal", True),
+        (TASK, "cpu", True),
+        (TASK, "skipDestroy", False),
+        ("aws:rds/instance:Instance", "instanceClass", False),
+        ("aws:rds/instance:Instance", "dbName", True),
+        ("aws:ecs/service:Service", "taskDefinition", False),
+        ("aws:ecs/service:Service", "launchType", True),
+        ("aws:lambda/function:Function", "code", False),
+        ("aws:ssm/parameter:Parameter", "region", True),
+        ("aws:cloudfront/distribution:Distribution", "origins", False),
+    ],
+)
+def test_a_change_updates_or_replaces(engine, token, key, replaced):
+    answer = engine.diff(token, {key: "old"}, {key: "new"})
+    assert answer.changes == answer.DIFF_SOME
+    assert list(answer.replaces) == ([key] if replaced else [])
+    assert set(answer.detailedDiff) == {key}
+
+
+def test_a_change_without_a_way_is_refused(engine):
+    with pytest.raises(Exception, match="no update is known for backupTarget"):
+        engine.diff(
+            "aws:rds/instance:Instance", {"backupTarget": "region"}, {"backupTarget": "outposts"}
+        )
+
+
+def test_an_object_with_a_given_name_is_deleted_before_its_successor(engine):
+    olds = {"name": "a", "path": "/x/"}
+    assert engine.diff(ROLE, olds, {**olds, "path": "/y/"}).deleteBeforeReplace
+    news = {**olds, "path": "/y/", "__defaults": ["name"]}
+    assert not engine.diff(ROLE, olds, news).deleteBeforeReplace
+
+
+def test_containers_in_another_order_of_variables_are_the_same(engine):
+    def text(*names):
+        return json.dumps(
+            [{"name": "app", "environment": [{"name": n, "value": "1"} for n in names]}]
+        )
+
+    one, _ = engine.check(TASK, {"family": "f", "containerDefinitions": text("A", "B")})
+    other, _ = engine.check(TASK, {"family": "f", "containerDefinitions": text("B", "A")})
+    assert one["containerDefinitions"] == other["containerDefinitions"]

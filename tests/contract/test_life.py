@@ -1,0 +1,202 @@
+"""What is sent on creation, update and deletion, and what a refresh notices."""
+
+import json
+
+import pytest
+
+from local.provider.aws import AwsError
+from local.provider.wire import UNKNOWN
+
+VPC, QUEUE = "aws:ec2/vpc:Vpc", "aws:sqs/queue:Queue"
+RULE, BALANCER = (
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+    "aws:lb/loadBalancer:LoadBalancer",
+)
+FUNCTION = "aws:lambda/function:Function"
+
+
+@pytest.fixture
+def queue(engine, cloud):
+    """A queue that was made a moment ago, as the engine keeps it."""
+    attributes = {"QueueArn": "arn:q", "VisibilityTimeout": "30"}
+    cloud.answers |= {
+        "CreateQueue": {"QueueUrl": "http://q"},
+        "GetQueueAttributes": {"Attributes": attributes},
+        "ListQueueTags": {"Tags": {"Project": "twin"}},
+    }
+    inputs, faults = engine.check(QUEUE, {"visibilityTimeoutSeconds": 30})
+    assert faults == []
+    id_, outputs = engine.create(QUEUE, inputs)
+    return id_, outputs, inputs, attributes
+
+
+def test_a_creation_sends_names_attributes_and_tags(cloud, queue):
+    id_, outputs, inputs, _ = queue
+    (request,) = cloud.requests("CreateQueue")
+    assert request == {
+        "QueueName": inputs["name"],
+        "Attributes": {"VisibilityTimeout": "30"},
+        "tags": {"Project": "twin"},
+    }
+    assert (id_, outputs["url"], outputs["arn"]) == ("http://q", "http://q", "arn:q")
+    assert outputs["region"] == "ap-southeast-2"
+
+
+def test_a_preview_shows_the_inputs_and_asks_nothing(engine, cloud):
+    asked = cloud.calls
+    inputs, _ = engine.check(VPC, {"cidrBlock": UNKNOWN})
+    _, outputs = engine.create(VPC, inputs, preview=True)
+    assert outputs["cidrBlock"] == UNKNOWN
+    assert "arn" not in outputs
+    assert cloud.calls == asked
+
+
+def test_an_unchanged_object_refreshes_without_change(engine, queue):
+    id_, outputs, inputs, _ = queue
+    assert engine.read(QUEUE, id_, outputs, inputs) == (id_, outputs, inputs)
+
+
+def test_a_change_behind_the_engines_back_is_noticed(engine, cloud, queue):
+    id_, outputs, inputs, attributes = queue
+    attributes["VisibilityTimeout"] = "60"
+    cloud.answers["ListQueueTags"] = {"Tags": {"Project": "twin", "Owner": "me"}}
+    _, seen, seen_inputs = engine.read(QUEUE, id_, outputs, inputs)
+    assert seen["visibilityTimeoutSeconds"] == seen_inputs["visibilityTimeoutSeconds"] == 60
+    assert seen_inputs["tagsAll"] == {"Project": "twin", "Owner": "me"}
+    assert seen_inputs["tags"] == {"Owner": "me"}
+
+
+def test_an_input_that_has_disappeared_is_noticed(engine, queue):
+    id_, outputs, inputs, attributes = queue
+    del attributes["VisibilityTimeout"]
+    assert "visibilityTimeoutSeconds" not in engine.read(QUEUE, id_, outputs, inputs)[2]
+
+
+def test_a_deleted_object_is_noticed_and_deleting_it_again_succeeds(engine, cloud, queue):
+    id_, outputs, inputs, _ = queue
+    gone = AwsError("sqs:x", "AWS.SimpleQueueService.NonExistentQueue", "no such queue")
+    cloud.answers |= {"GetQueueAttributes": gone, "DeleteQueue": gone}
+    assert engine.read(QUEUE, id_, outputs, inputs)[0] == ""
+    engine.delete(QUEUE, id_, outputs)
+
+
+def test_what_the_emulator_drops_is_reported_and_no_drift(engine, cloud):
+    cloud.answers |= {
+        "AuthorizeSecurityGroupIngress": {"SecurityGroupRules": [{"SecurityGroupRuleId": "sgr-1"}]},
+        "DescribeSecurityGroupRules": {
+            "SecurityGroupRules": [
+                {"GroupId": "sg-1", "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+            ]
+        },
+    }
+    given = {"securityGroupId": "sg-1", "ipProtocol": "tcp", "fromPort": 443, "toPort": 443}
+    inputs, faults = engine.check(RULE, {**given, "prefixListId": "pl-1", "description": "edge"})
+    assert faults == []
+    id_, outputs = engine.create(RULE, inputs)
+    (request,) = cloud.requests("AuthorizeSecurityGroupIngress")
+    source = [{"PrefixListId": "pl-1", "Description": "edge"}]
+    assert request["IpPermissions"][0]["PrefixListIds"] == source
+    assert any("prefixListId" in what for _, _, what in engine.session.recorded)
+    assert engine.read(RULE, id_, outputs, inputs)[2] == inputs
+
+
+def test_a_creation_that_stops_half_way_keeps_what_there_is(engine, cloud):
+    cloud.answers |= {
+        "CreateVpc": {"Vpc": {"VpcId": "vpc-1"}},
+        "ModifyVpcAttribute": AwsError("ec2:ModifyVpcAttribute", "Busy", "later"),
+    }
+    inputs, _ = engine.check(VPC, {"cidrBlock": "10.0.0.0/16", "enableDnsHostnames": True})
+    with pytest.raises(Exception, match="later"):
+        engine.create(VPC, inputs)
+    ((key, detail),) = engine.connection.metadata
+    assert key == "grpc-status-details-bin"
+    assert b"vpc-1" in detail
+
+
+def test_an_update_sends_what_changed(engine, cloud, queue):
+    id_, outputs, inputs, attributes = queue
+    attributes["VisibilityTimeout"] = "45"
+    news, _ = engine.check(
+        QUEUE, {"visibilityTimeoutSeconds": 45, "tags": {"Name": "q"}}, olds=inputs
+    )
+    updated = engine.update(QUEUE, id_, outputs, inputs, news)
+    assert cloud.requests("SetQueueAttributes") == [
+        {"QueueUrl": "http://q", "Attributes": {"VisibilityTimeout": "45"}}
+    ]
+    assert cloud.requests("TagQueue") == [
+        {"QueueUrl": "http://q", "Tags": {"Project": "twin", "Name": "q"}}
+    ]
+    assert updated["visibilityTimeoutSeconds"] == 45
+
+
+def test_an_update_of_a_vanished_object_asks_for_a_refresh(engine, cloud, queue):
+    id_, outputs, inputs, _ = queue
+    gone = AwsError("sqs:x", "AWS.SimpleQueueService.NonExistentQueue", "no such queue")
+    cloud.answers |= {"GetQueueAttributes": gone, "SetQueueAttributes": gone}
+    news = {**inputs, "visibilityTimeoutSeconds": 45}
+    with pytest.raises(Exception, match="refresh"):
+        engine.update(QUEUE, id_, outputs, inputs, news)
+
+
+def test_a_protected_load_balancer_is_not_deleted(engine, cloud):
+    with pytest.raises(Exception, match="enableDeletionProtection"):
+        engine.delete(BALANCER, "arn:lb", {"enableDeletionProtection": True})
+    assert not cloud.requests("DeleteLoadBalancer")
+
+
+def test_new_code_makes_the_version_unknown_in_the_preview(engine):
+    kind = engine.provider._type(FUNCTION)
+    olds = {"version": "1", "qualifiedArn": "arn:f:1", "arn": "arn:f", "codeSha256": "x"}
+    before = {"name": "f", "publish": True, "code": {"hash": "a"}}
+    foreseen = kind.foreseen({**before, **olds}, before, {**before, "code": {"hash": "b"}})
+    assert "arn" in foreseen
+    assert not {"version", "qualifiedArn", "codeSha256"} & foreseen.keys()
+    assert kind.foreseen({**before, **olds}, before, before)["version"] == "1"
+
+
+def test_what_the_emulator_lacks_is_checked_and_kept_in_the_state_only(engine, cloud):
+    token = "aws:appautoscaling/target:Target"
+    given = {
+        "minCapacity": 1,
+        "maxCapacity": 2,
+        "resourceId": "service/c/s",
+        "serviceNamespace": "ecs",
+        "scalableDimension": "ecs:service:DesiredCount",
+    }
+    inputs, faults = engine.check(token, given)
+    assert faults == []
+    asked = cloud.calls
+    id_, outputs = engine.create(token, inputs)
+    engine.delete(token, id_, outputs)
+    assert id_ == "service/c/s"
+    assert "210987654321" in outputs["arn"]
+    assert cloud.calls == asked
+    assert (token, "thing", "*") in engine.session.recorded
+
+
+def test_each_provider_instance_keeps_its_own_region(engine, cloud):
+    engine.connection = engine.configure("edge", region="us-east-1")
+    cloud.answers |= {"CreateTopic": {"TopicArn": "arn:t"}}
+    engine.create("aws:sns/topic:Topic", engine.check("aws:sns/topic:Topic", {})[0])
+    assert cloud.region == "us-east-1"
+
+
+def test_random_values_are_secret_and_differ(engine):
+    token = "random:index/randomPassword:RandomPassword"
+    inputs, faults = engine.check(token, {"length": 20, "special": False})
+    assert faults == []
+    results = {engine.create(token, inputs)[1]["result"] for _ in range(5)}
+    assert len(results) == 5
+    assert all(len(text) == 20 and text.isalnum() for text in results)
+    raw = engine.provider.Create(_create(engine, token, inputs), engine.connection).properties
+    assert "1b47061264138c4ac30d75fd1eb44270" in json.dumps(
+        {k: str(v) for k, v in raw["result"].fields.items()}
+    )
+
+
+def _create(engine, token, inputs):
+    from pulumi.runtime.proto import provider_pb2
+
+    from local.provider.wire import encode
+
+    return provider_pb2.CreateRequest(urn=engine.urn(token), properties=encode(inputs))
