@@ -33,6 +33,7 @@ aws/ssm key would decrypt for whoever may read the parameter, hence the Deny bel
 
 A deployment's end ("ECS Deployment State Change"). What runs is read from ECS's own record (service
 deployments and revisions), not from the event, because a rollback ends in COMPLETED too.
+While the record lags behind the event, the event must come again.
 COMPLETED: the image is noted as good once all services of its repository run it steadily.
 FAILED: the circuit breaker rolls the service itself back; the pointer goes back to the good image,
 or the next deployment would bring the broken one again; services of the repository that are left
@@ -53,12 +54,11 @@ Environment
     POINTER    the pointer's tag, "live"
     TOPIC_ARN  SNS topic for people
 
-Events: from EventBridge directly, or in SQS messages. They must be handled ONE AT A TIME, since two
-pushes that read the repository at once could each move the pointer: a FIFO queue with one message
-group, or a reserved concurrency of 1. Recommended: rules -> FIFO queue (content-based
-deduplication, DelaySeconds 30 to 60, visibility time-out twice the function's time-out, redrive to
-a FIFO dead-letter queue after 3 receives) -> event source mapping (batch size 1) -> this function
-(time-out 60 s). The delay joins bursts of edits, and lets ECS's records settle.
+Events: from EventBridge directly, or in SQS messages, any number at once. Pushes and deployments'
+ends must be answered ONE AT A TIME, since two that read the repository at once could each move the
+pointer: a FIFO queue with one message group (content-based deduplication, a few seconds of delay
+for ECS's records to settle), or a reserved concurrency of 1. Edits of secrets may come beside them,
+through a queue whose delay is as long as a burst of edits. Both with a dead-letter queue.
 
 Permissions
     ecr:DescribeImages, ecr:BatchGetImage, ecr:PutImage            the repositories
@@ -150,7 +150,7 @@ def decide(event: dict[str, Any]) -> str:
         case "aws.ssm", "Parameter Store Change":
             return edited(detail, _time(event))
         case "aws.ecs", "ECS Deployment State Change":
-            return deployed(detail, event["resources"])
+            return deployed(detail, event["resources"], _time(event))
         case source, kind:
             return f"Ignored: {source} {kind} is no event of ours"
 
@@ -348,6 +348,7 @@ class Deployment:
     """A service's newest deployment; a digest is None where ECS hasn't resolved the image."""
 
     status: str
+    created: datetime | None
     digest: str | None
     fallback: str | None  # of the last deployment that succeeded: ECS rolls back to it
 
@@ -357,31 +358,35 @@ class Deployment:
         return self.fallback if self.status in ROLLED_BACK else self.digest
 
 
-def deployed(detail: dict[str, Any], resources: Sequence[str]) -> str:
+def deployed(detail: dict[str, Any], resources: Sequence[str], time: datetime) -> str:
     """Note a good image; move the pointer back from a bad one and tell people."""
     name, reason = detail.get("eventName"), detail.get("reason", "")
     _, cluster, service = ["", "", *resources[0].split("/")][-3:]
     if cluster != CLUSTER or service not in SERVICES:
         return f"Ignored: {name} of {resources[0]}, no service of ours"
+    if name not in {"SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"}:
+        return f"Ignored: {name} of {service} is not a deployment's end"
     repository = SERVICES[service]["repository"]
-    if name == "SERVICE_DEPLOYMENT_COMPLETED":
-        return _completed(service, repository)
-    if name == "SERVICE_DEPLOYMENT_FAILED":
-        decision = _failed(service, repository)
-        sns.publish(
-            TopicArn=TOPIC_ARN,
-            Subject=f"Deployment of {service} failed"[:100],
-            Message=f"{decision}\n\nReason: {reason}\nCluster: {CLUSTER}\n",
-        )
-        return f"{decision} ({reason})"
-    return f"Ignored: {name} of {service} is not a deployment's end"
-
-
-def _completed(service: str, repository: str) -> str:
     deployments = _newest_deployments(repository)
-    digest = deployments[service].digest
-    if deployments[service].status != "SUCCESSFUL":
-        return f"Nothing to do: {service} is {deployments[service].status}, which proves nothing"
+    own = deployments[service]
+    if own.status in RUNNING and own.created is not None and own.created < time:
+        # What was the newest deployment then has ended.
+        raise TimeoutError(f"ECS still lists {service} as {own.status}; it had ended at {time}")
+    if name == "SERVICE_DEPLOYMENT_COMPLETED":
+        return _completed(service, repository, deployments)
+    decision = _failed(service, repository, deployments)
+    sns.publish(
+        TopicArn=TOPIC_ARN,
+        Subject=f"Deployment of {service} failed"[:100],
+        Message=f"{decision}\n\nReason: {reason}\nCluster: {CLUSTER}\n",
+    )
+    return f"{decision} ({reason})"
+
+
+def _completed(service: str, repository: str, deployments: dict[str, Deployment]) -> str:
+    own, digest = deployments[service], deployments[service].digest
+    if own.status != "SUCCESSFUL":
+        return f"Nothing to do: {service} is {own.status}, which proves nothing"
     if digest is None:
         return f"Nothing to do: {service} is steady without tasks"
     found = _manifests(
@@ -403,8 +408,7 @@ def _completed(service: str, repository: str) -> str:
     return f"Good: {repository} {image.digest}: {', '.join(deployments)} run it"
 
 
-def _failed(service: str, repository: str) -> str:
-    deployments = _newest_deployments(repository)
+def _failed(service: str, repository: str, deployments: dict[str, Deployment]) -> str:
     own = deployments[service]
     if own.status not in FAILED:
         return f"Stays: {service} failed, but its newest deployment is {own.status}"
@@ -449,6 +453,7 @@ def _newest_deployments(repository: str) -> dict[str, Deployment]:
     return {
         service: Deployment(
             status=one.get("status", "unknown"),
+            created=one.get("createdAt"),
             digest=digests.get(one.get("targetServiceRevisionArn")),
             fallback=digests.get(succeeded[service].get("targetServiceRevisionArn")),
         )

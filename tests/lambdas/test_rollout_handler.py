@@ -392,6 +392,24 @@ def test_steady_without_tasks_proves_nothing(module: ModuleType, start: Start) -
     assert "live-good" not in aws.tags[TERRIA]
 
 
+@pytest.mark.parametrize(("broken", "outcome"), [(False, "Good"), (True, "Rolled back")])
+def test_a_record_that_lags_is_waited_for(
+    module: ModuleType, start: Start, broken: bool, outcome: str
+) -> None:
+    aws = start(running=A)
+    aws.broken = {B} if broken else set()
+    deliver(module, aws.push(TERRIA, B, "v1"))
+    aws.events.clear()
+    aws.wait(90)
+    aws.settle(MAP)
+    ended, status = aws.events[0], aws.services[MAP].newest.status
+    aws.services[MAP].newest.status = "IN_PROGRESS"
+    with pytest.raises(TimeoutError, match="still lists"):
+        deliver(module, ended)
+    aws.services[MAP].newest.status = status
+    assert deliver(module, ended).startswith(outcome)
+
+
 def test_a_failure_moves_the_pointer_back_and_tells_people(
     module: ModuleType, start: Start
 ) -> None:
