@@ -1,0 +1,126 @@
+"""API and worker: one image and one surrounding, two ways to start, and Redis between them."""
+
+from typing import Any
+
+import pytest
+
+from local.record import Recording
+from tests.unit.reading import container, environment
+
+# What the application reads, all but its secrets.
+VARIABLES = {
+    "DATA_DIR": "/shared_storage",
+    "DATA_DIR_MODEL_OUTPUT": "/shared_storage/model_output",
+    "DATA_DIR_GEOSERVER": "/shared_storage/geoserver",
+    "FLOOD_MODEL_DIR": "/bg_flood",
+    "ROOF_SURFACE_DATASET_PATH": "/stored_data/roof_surfaces.gdb",
+    "ROAD_DATASET_PATH": "/datasets/roads.gpkg",
+    "LIDAR_DIR": "lidar",
+    "DEM_DIR": "hydro_dem",
+    "INSTRUCTIONS_FILE": "./instructions.json",
+    "POSTGRES_HOST": "database.otakaro-dt.internal",
+    "POSTGRES_PORT": "5432",
+    "POSTGRES_DB": "otakaro",
+    "POSTGRES_USER": "otakaro",
+    "MESSAGE_BROKER_HOST": "redis.otakaro-dt.internal",
+    "GEOSERVER_HOST": "https://gs.otakaro.digitaltwins.nz",
+    "GEOSERVER_PORT": "443",
+    "GEOSERVER_INTERNAL_HOST": "http://geoserver.otakaro-dt.internal",
+    "GEOSERVER_INTERNAL_PORT": "8080",
+    "GEOSERVER_ADMIN_NAME": "admin",
+    "BACKEND_HOST": "https://api.otakaro.digitaltwins.nz",
+    "BACKEND_PORT": "443",
+}
+
+
+def redis(recording: Recording) -> dict[str, Any]:
+    [group] = recording["elasticache/replicationGroup:ReplicationGroup"].values()
+    return group
+
+
+def test_the_worker_has_the_variables_of_the_application(production: Recording) -> None:
+    assert environment(production, "otakaro-dt-backend-celery") == VARIABLES
+
+
+def test_the_api_has_them_too_and_keeps_connections_open(production: Recording) -> None:
+    """gunicorn's own two seconds would close connections that the load balancer is using."""
+    assert environment(production, "otakaro-dt-backend-flask") == VARIABLES | {
+        "GUNICORN_CMD_ARGS": "--keep-alive 75"
+    }
+
+
+def test_both_have_the_same_secrets_folders_and_image(production: Recording) -> None:
+    api = container(production, "otakaro-dt-backend-flask")
+    worker = container(production, "otakaro-dt-backend-celery")
+    for key in ("image", "secrets", "mountPoints"):
+        assert api[key] == worker[key]
+
+
+def test_the_api_starts_with_the_images_own_script(production: Recording) -> None:
+    api = container(production, "otakaro-dt-backend-flask")
+    assert api["entryPoint"] == ["/app/src/backend_entrypoint.sh"]
+    assert "command" not in api
+
+
+def test_a_stopping_worker_hears_of_it_and_has_time_to_finish(production: Recording) -> None:
+    """celery takes bash's place: bash in front of it would swallow SIGTERM."""
+    worker = container(production, "otakaro-dt-backend-celery")
+    assert worker["entryPoint"] == ["/bin/bash", "-c"]
+    [script] = worker["command"]
+    *before, last = script.split(";")[-1].split("&")
+    assert last.strip().startswith("exec celery -A src.tasks worker ")
+    assert all("exec" not in part for part in before)
+    assert worker["stopTimeout"] == 120
+
+
+def test_the_worker_is_asked_seldom_whether_it_lives(production: Recording) -> None:
+    """Each probe starts a Python with geopandas, and an unhealthy verdict ends what runs."""
+    check = container(production, "otakaro-dt-backend-celery")["healthCheck"]
+    assert check["command"][0] == "CMD"
+    assert "127.0.0.1:5001" in check["command"][-1]
+    assert (check["interval"], check["timeout"], check["startPeriod"]) == (120, 60, 300)
+    assert "0.0.0.0:5001" in container(production, "otakaro-dt-backend-celery")["command"][0]
+
+
+def test_the_api_is_judged_by_the_load_balancer_alone(production: Recording) -> None:
+    """/health-check says 503 without a worker, which no restart of the API mends."""
+    assert "healthCheck" not in container(production, "otakaro-dt-backend-flask")
+    checks = [g["healthCheck"]["path"] for g in production["lb/targetGroup:TargetGroup"].values()]
+    assert "/health-check" not in checks
+
+
+def test_a_full_redis_refuses_rather_than_forgets_tasks(stack: Recording) -> None:
+    [(name, parameters)] = stack["elasticache/parameterGroup:ParameterGroup"].items()
+    assert parameters["family"] == "redis7"
+    assert parameters["parameters"] == [{"name": "maxmemory-policy", "value": "noeviction"}]
+    assert redis(stack)["parameterGroupName"] == name
+
+
+def test_redis_is_one_private_encrypted_node_with_a_snapshot(production: Recording) -> None:
+    group = redis(production)
+    assert (group["engine"], group["engineVersion"], group["port"]) == ("redis", "7.1", 6379)
+    assert group["nodeType"] == "cache.t4g.micro"
+    assert group["numCacheClusters"] == 1
+    assert group["automaticFailoverEnabled"] is False  # AWS wants a second node for it
+    assert group["multiAzEnabled"] is False
+    assert group["atRestEncryptionEnabled"] is True
+    assert group["transitEncryptionEnabled"] is True
+    assert group["snapshotRetentionLimit"] >= 1
+    assert group["securityGroupIds"] == ["otakaro-dt-vpc-redis-id"]
+    # The application's URL has neither password nor user, nor a cluster's hash slots.
+    assert group.keys().isdisjoint({"authToken", "userGroupIds", "numNodeGroups"})
+
+
+def test_clients_without_tls_are_taken_unless_the_setting_demands_it(
+    production: Recording, switched: Recording
+) -> None:
+    assert redis(production)["transitEncryptionMode"] == "preferred"
+    assert redis(switched)["transitEncryptionMode"] == "required"
+
+
+@pytest.mark.parametrize("service", ["backend-flask", "backend-celery"])
+def test_where_tls_is_demanded_clients_are_told_the_name_of_the_certificate(
+    switched: Recording, service: str
+) -> None:
+    host = environment(switched, f"a2345678901234-{service}")["MESSAGE_BROKER_HOST"]
+    assert host == "a2345678901234-backend-redis.cache.example"

@@ -1,0 +1,448 @@
+"""Images and services: what runs, as whom, and what a deployment may do to what runs."""
+
+from typing import Any
+
+import pytest
+
+from local.record import Recording, document
+from tests.unit.reading import arn, container, containers, environment, may, trusted, waits_for
+
+SERVICES = ["terriamap", "geoserver", "backend-flask", "backend-celery"]
+ROUTED = {"terriamap": 3001, "geoserver": 8080, "backend-flask": 5000}
+GROUPS = {
+    "terriamap": "terriamap",
+    "geoserver": "geoserver",
+    "backend-flask": "api",
+    "backend-celery": "worker",
+}
+every_service = pytest.mark.parametrize("name", SERVICES)
+
+
+def service(recording: Recording, name: str) -> dict[str, Any]:
+    return recording["ecs/service:Service"][f"otakaro-dt-{name}"]
+
+
+def task(recording: Recording, name: str) -> dict[str, Any]:
+    return recording["ecs/taskDefinition:TaskDefinition"][f"otakaro-dt-{name}"]
+
+
+# Images
+
+
+def test_repositories_have_the_names_that_pushes_go_to(production: Recording) -> None:
+    repositories = production["ecr/repository:Repository"].values()
+    assert {repository["name"] for repository in repositories} == {
+        "otakaro-dt-backend-ecr",
+        "otakaro-dt-terriamap-ecr",
+        "otakaro-dt-geoserver-ecr",
+    }
+
+
+def test_images_are_scanned_encrypted_and_their_pointer_moves(stack: Recording) -> None:
+    for repository in stack["ecr/repository:Repository"].values():
+        assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+        assert repository["encryptionConfigurations"] == [{"encryptionType": "AES256"}]
+        assert repository["imageTagMutability"] == "MUTABLE"
+
+
+def test_old_images_go_but_never_what_runs(stack: Recording) -> None:
+    """ECR: an image that a rule's tags match is out of reach of rules of lower priority."""
+    for policy in stack["ecr/lifecyclePolicy:LifecyclePolicy"].values():
+        first, untagged, rest = document(policy["policy"])["rules"]
+        assert [r["rulePriority"] for r in (first, untagged, rest)] == [1, 2, 3]
+        assert first["selection"]["tagPatternList"] == ["live*"]
+        assert first["selection"]["countType"] == "imageCountMoreThan"
+        assert first["selection"]["countNumber"] >= 1000  # more than there ever are
+        assert untagged["selection"]["tagStatus"] == "untagged"
+        # ECR demands that a rule for any image comes last.
+        assert rest["selection"]["tagStatus"] == "any"
+        assert rest["selection"]["countNumber"] >= 10
+
+
+@pytest.mark.parametrize(
+    ("name", "image"),
+    [
+        ("terriamap", "terriamap"),
+        ("geoserver", "geoserver"),
+        ("backend-flask", "backend"),
+        ("backend-celery", "backend"),
+    ],
+)
+def test_a_task_names_the_pointer_and_no_fixed_version(
+    production: Recording, name: str, image: str
+) -> None:
+    found = container(production, f"otakaro-dt-{name}")["image"]
+    assert found == f"registry.example/otakaro-dt-{image}-ecr:live"
+
+
+# Services
+
+
+@every_service
+def test_a_service_starts_without_tasks_and_keeps_the_number_that_others_gave_it(
+    production: Recording, name: str
+) -> None:
+    """Its repository is empty at first; afterwards scaling and roll-outs own the number."""
+    resource = production.one("ecs/service:Service", f"otakaro-dt-{name}")
+    assert resource.inputs["desiredCount"] == 0
+    assert resource.inputs["waitForSteadyState"] is False
+    assert resource.ignore_changes == ("desiredCount",)
+
+
+def test_nothing_else_is_ignored_but_secrets_that_people_edit(stack: Recording) -> None:
+    ignored = {
+        (resource.type, key) for resource in stack.resources for key in resource.ignore_changes
+    }
+    assert ignored == {
+        ("aws:ecs/service:Service", "desiredCount"),
+        ("aws:ssm/parameter:Parameter", "value"),
+    }
+
+
+@every_service
+def test_a_service_runs_its_task_on_fargate_in_its_own_group(
+    production: Recording, name: str
+) -> None:
+    inputs = service(production, name)
+    assert inputs["name"] == f"otakaro-dt-{name}"
+    assert inputs["cluster"] == arn("ecs", "otakaro-dt-ecs")
+    assert inputs["taskDefinition"] == arn("ecs", f"otakaro-dt-{name}")
+    assert inputs["launchType"] == "FARGATE"
+    group = f"otakaro-dt-vpc-{GROUPS[name]}-id"
+    assert inputs["networkConfiguration"]["securityGroups"] == [group]
+
+
+@every_service
+def test_a_failed_deployment_is_rolled_back(production: Recording, name: str) -> None:
+    assert service(production, name)["deploymentCircuitBreaker"] == {
+        "enable": True,
+        "rollback": True,
+    }
+
+
+@every_service
+def test_only_geoserver_stops_before_its_successor_starts(production: Recording, name: str) -> None:
+    """Its catalogue is in memory over one data folder: two at once would ruin it."""
+    inputs = service(production, name)
+    span = inputs["deploymentMinimumHealthyPercent"], inputs["deploymentMaximumPercent"]
+    assert span == ((0, 100) if name == "geoserver" else (100, 200))
+    # ECS moves tasks between zones by starting the new one first.
+    rebalancing = "DISABLED" if name == "geoserver" else "ENABLED"
+    assert inputs["availabilityZoneRebalancing"] == rebalancing
+
+
+@pytest.mark.parametrize(("name", "port"), ROUTED.items())
+def test_a_routed_service_waits_for_its_listener_rule(
+    production: Recording, name: str, port: int
+) -> None:
+    """Else: "target group does not have an associated load balancer"."""
+    key = {"backend-flask": "api"}.get(name, name)
+    inputs = service(production, name)
+    assert inputs["loadBalancers"] == [
+        {
+            "targetGroupArn": arn("lb", f"otakaro-dt-{key}"),
+            "containerName": f"otakaro-dt-{name}",
+            "containerPort": port,
+        }
+    ]
+    assert inputs["healthCheckGracePeriodSeconds"] >= 120
+    waits = waits_for(production, production.one("ecs/service:Service", f"otakaro-dt-{name}"))
+    assert ("ListenerRule", f"otakaro-dt-{key}") in waits
+
+
+def test_the_worker_has_no_way_in(production: Recording) -> None:
+    assert service(production, "backend-celery")["loadBalancers"] == []
+    assert "healthCheckGracePeriodSeconds" not in service(production, "backend-celery")
+    assert "portMappings" not in container(production, "otakaro-dt-backend-celery")
+
+
+@every_service
+def test_a_service_waits_for_all_that_its_tasks_need(production: Recording, name: str) -> None:
+    waits = waits_for(production, production.one("ecs/service:Service", f"otakaro-dt-{name}"))
+    assert ("ClusterCapacityProviders", "otakaro-dt-ecs") in waits
+    assert ("LogGroup", f"otakaro-dt-{name}") in waits
+    secrets = container(production, f"otakaro-dt-{name}")["secrets"]
+    assert {("Parameter", f"otakaro-dt-secrets-{s['name']}") for s in secrets} <= waits
+    if task(production, name)["volumes"]:
+        assert {kind for kind, _ in waits} >= {"MountTarget", "AccessPoint"}
+    if name.startswith("backend"):
+        assert ("Invocation", "otakaro-dt-pg-postgis") in waits
+
+
+def test_the_backend_finds_geoservers_tasks_by_a_private_name(production: Recording) -> None:
+    registered = {
+        name: inputs.get("serviceRegistries")
+        for name, inputs in production["ecs/service:Service"].items()
+    }
+    assert registered == {
+        "otakaro-dt-terriamap": None,
+        "otakaro-dt-geoserver": {"registryArn": arn("servicediscovery", "geoserver")},
+        "otakaro-dt-backend-flask": None,
+        "otakaro-dt-backend-celery": None,
+    }
+
+
+# Tasks
+
+
+@pytest.mark.parametrize(
+    ("name", "cpu", "memory"),
+    [
+        ("terriamap", "512", "1024"),
+        ("geoserver", "2048", "4096"),
+        ("backend-flask", "1024", "2048"),
+        ("backend-celery", "1024", "4096"),
+    ],
+)
+def test_tasks_have_the_sizes_of_the_settings(
+    production: Recording, switched: Recording, name: str, cpu: str, memory: str
+) -> None:
+    inputs = task(production, name)
+    assert (inputs["cpu"], inputs["memory"]) == (cpu, memory)
+    assert inputs["requiresCompatibilities"] == ["FARGATE"]
+    assert inputs["networkMode"] == "awsvpc"
+    assert inputs["runtimePlatform"]["cpuArchitecture"] == "X86_64"
+    other = switched["ecs/taskDefinition:TaskDefinition"][f"a2345678901234-{name}"]
+    assert other["runtimePlatform"]["cpuArchitecture"] == "ARM64"
+
+
+@every_service
+def test_a_task_is_one_container_that_logs_to_its_own_group(
+    production: Recording, name: str
+) -> None:
+    [only] = containers(production, f"otakaro-dt-{name}")
+    assert only["name"] == f"otakaro-dt-{name}"
+    assert only["essential"] is True
+    assert only["linuxParameters"] == {"initProcessEnabled": True}
+    log = only["logConfiguration"]
+    assert log["logDriver"] == "awslogs"
+    assert log["options"]["awslogs-group"] == f"/ecs/otakaro-dt-{name}"
+    assert log["options"]["awslogs-region"] == "ap-southeast-2"
+    # A full log pipe must not stop the application.
+    assert log["options"]["mode"] == "non-blocking"
+
+
+@every_service
+def test_times_are_within_what_fargate_gives(production: Recording, name: str) -> None:
+    only = container(production, f"otakaro-dt-{name}")
+    assert 2 <= only["stopTimeout"] <= 120
+    if check := only.get("healthCheck"):
+        assert 5 <= check["interval"] <= 300
+        assert 2 <= check["timeout"] <= 60
+        assert 1 <= check["retries"] <= 10
+        assert 0 <= check["startPeriod"] <= 300
+
+
+@pytest.mark.parametrize(("name", "port"), ROUTED.items())
+def test_a_container_listens_on_the_port_that_its_image_has(
+    production: Recording, name: str, port: int
+) -> None:
+    ports = container(production, f"otakaro-dt-{name}")["portMappings"]
+    assert ports == [{"containerPort": port, "protocol": "tcp"}]
+
+
+def test_no_container_is_more_than_its_image(production: Recording) -> None:
+    """All of them write at their start, so their root stays writable; nothing more is granted."""
+    for name in SERVICES:
+        only = container(production, f"otakaro-dt-{name}")
+        assert only.keys().isdisjoint({"privileged", "user", "readonlyRootFilesystem"})
+
+
+def test_terriamap_is_told_both_public_hosts(production: Recording) -> None:
+    assert environment(production, "otakaro-dt-terriamap") == {
+        "BACKEND_HOST": "https://api.otakaro.digitaltwins.nz",
+        "BACKEND_PORT": "443",
+        "GEOSERVER_HOST": "https://gs.otakaro.digitaltwins.nz",
+        "GEOSERVER_PORT": "443",
+    }
+
+
+def test_geoserver_is_told_its_folder_its_public_name_and_its_heap(production: Recording) -> None:
+    values = environment(production, "otakaro-dt-geoserver")
+    assert values == {
+        "SKIP_DEMO_DATA": "true",
+        "CORS_ENABLED": "true",
+        "ROOT_WEBAPP_REDIRECT": "true",
+        "GEOSERVER_DATA_DIR": "/opt/geoserver_data",
+        "GEOSERVER_ADMIN_USER": "admin",
+        "PROXY_BASE_URL": "https://gs.otakaro.digitaltwins.nz/geoserver",
+        "GEOSERVER_CSRF_WHITELIST": "gs.otakaro.digitaltwins.nz",
+        "EXTRA_JAVA_OPTS": "-Xms1g -Xmx3072m",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "secrets"),
+    [
+        ("terriamap", {"CESIUM_ACCESS_TOKEN"}),
+        ("geoserver", {"GEOSERVER_ADMIN_PASSWORD"}),
+        *[
+            (
+                name,
+                {
+                    *("STATSNZ_API_KEY", "LINZ_API_KEY", "MFE_API_KEY", "NIWA_API_KEY"),
+                    *("POSTGRES_PASSWORD", "GEOSERVER_ADMIN_PASSWORD"),
+                },
+            )
+            for name in ("backend-flask", "backend-celery")
+        ],
+    ],
+)
+def test_a_container_reads_its_secrets_and_its_agent_may(
+    production: Recording, name: str, secrets: set[str]
+) -> None:
+    pairs = container(production, f"otakaro-dt-{name}")["secrets"]
+    sources = {secret: arn("ssm", f"/otakaro-dt/{secret}") for secret in secrets}
+    assert {pair["name"]: pair["valueFrom"] for pair in pairs} == sources
+    assert len(pairs) == len(secrets)
+    [statement] = [
+        s for s in may(production, f"otakaro-dt-{name}-execution") if "ssm" in s["Action"][0]
+    ]
+    assert statement["Action"] == ["ssm:GetParameters"]
+    assert set(statement["Resource"]) == set(sources.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "folder"),
+    [
+        ("geoserver", "/opt/geoserver_data", "geoserver"),
+        ("backend-flask", "/shared_storage", "backend"),
+        ("backend-celery", "/shared_storage", "backend"),
+    ],
+)
+def test_a_folder_is_mounted_where_the_application_looks_and_only_there(
+    production: Recording, name: str, path: str, folder: str
+) -> None:
+    [volume] = task(production, name)["volumes"]
+    assert volume["efsVolumeConfiguration"] == {
+        "fileSystemId": "otakaro-dt-shared-data-id",
+        "transitEncryption": "ENABLED",
+        "authorizationConfig": {
+            "accessPointId": f"otakaro-dt-shared-data-{folder}-id",
+            "iam": "ENABLED",
+        },
+    }
+    assert container(production, f"otakaro-dt-{name}")["mountPoints"] == [
+        {"sourceVolume": volume["name"], "containerPath": path, "readOnly": False}
+    ]
+    [statement] = may(production, f"otakaro-dt-{name}-task")
+    assert statement["Action"] == [
+        "elasticfilesystem:ClientMount",
+        "elasticfilesystem:ClientWrite",
+    ]
+    assert statement["Resource"] == [arn("efs", "otakaro-dt-shared-data")]
+    point = arn("efs", f"otakaro-dt-shared-data-{folder}")
+    assert statement["Condition"] == {
+        "StringEquals": {"elasticfilesystem:AccessPointArn": point},
+    }
+
+
+def test_what_the_image_brings_is_not_hidden_by_a_mount(production: Recording) -> None:
+    for name in SERVICES:
+        paths = [
+            m["containerPath"] for m in container(production, f"otakaro-dt-{name}")["mountPoints"]
+        ]
+        assert not any(path.startswith(("/stored_data", "/datasets", "/app")) for path in paths)
+
+
+# Roles
+
+
+@every_service
+def test_agent_and_container_have_roles_of_their_own_that_only_tasks_take(
+    production: Recording, name: str
+) -> None:
+    inputs = task(production, name)
+    assert inputs["executionRoleArn"] == arn("iam", f"otakaro-dt-{name}-execution")
+    assert inputs["taskRoleArn"] == arn("iam", f"otakaro-dt-{name}-task")
+    for kind in ("execution", "task"):
+        principal = trusted(production, f"otakaro-dt-{name}-{kind}")
+        assert principal == {"Service": ["ecs-tasks.amazonaws.com"]}
+
+
+@every_service
+def test_the_agent_pulls_one_repository_and_writes_one_log(
+    production: Recording, name: str
+) -> None:
+    image = {"backend-flask": "backend", "backend-celery": "backend"}.get(name, name)
+    allowed = {
+        action: statement["Resource"]
+        for statement in may(production, f"otakaro-dt-{name}-execution")
+        for action in statement["Action"]
+        if not action.startswith("ssm:")
+    }
+    repository = [arn("ecr", f"otakaro-dt-{image}-ecr")]
+    log = [arn("cloudwatch", f"/ecs/otakaro-dt-{name}") + ":*"]
+    assert allowed == {
+        "ecr:GetAuthorizationToken": ["*"],
+        "ecr:BatchCheckLayerAvailability": repository,
+        "ecr:BatchGetImage": repository,
+        "ecr:GetDownloadUrlForLayer": repository,
+        "logs:CreateLogStream": log,
+        "logs:PutLogEvents": log,
+    }
+
+
+def test_terriamaps_container_may_do_nothing_on_aws(production: Recording) -> None:
+    assert "otakaro-dt-terriamap-task" not in production["iam/rolePolicy:RolePolicy"]
+
+
+def test_a_shell_in_a_task_is_possible_only_where_the_setting_says(
+    production: Recording, switched: Recording
+) -> None:
+    def shells(recording: Recording) -> tuple[set[bool], int]:
+        services = recording["ecs/service:Service"].values()
+        policies = recording["iam/rolePolicy:RolePolicy"].values()
+        channels = [p for p in policies if "ssmmessages:OpenDataChannel" in p["policy"]]
+        return {inputs["enableExecuteCommand"] for inputs in services}, len(channels)
+
+    assert shells(production) == ({False}, 0)
+    assert shells(switched) == ({True}, 4)
+
+
+# Scaling and cluster
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [("terriamap", 1, 3), ("backend-flask", 1, 3), ("backend-celery", 2, 4)],
+)
+def test_a_service_scales_with_its_cpu_within_its_bounds(
+    production: Recording, name: str, least: int, most: int
+) -> None:
+    target = production["appautoscaling/target:Target"][f"otakaro-dt-{name}"]
+    assert target == {
+        "serviceNamespace": "ecs",
+        "resourceId": f"service/otakaro-dt-ecs/otakaro-dt-{name}",
+        "scalableDimension": "ecs:service:DesiredCount",
+        "minCapacity": least,
+        "maxCapacity": most,
+    }
+    policy = production["appautoscaling/policy:Policy"][f"otakaro-dt-{name}-cpu"]
+    assert policy["resourceId"] == target["resourceId"]
+    tracking = policy["targetTrackingScalingPolicyConfiguration"]
+    assert tracking["predefinedMetricSpecification"] == {
+        "predefinedMetricType": "ECSServiceAverageCPUUtilization"
+    }
+    assert 0 < tracking["targetValue"] < 100
+
+
+def test_what_has_one_number_of_tasks_is_not_scaled(
+    production: Recording, switched: Recording
+) -> None:
+    assert "otakaro-dt-geoserver" not in production["appautoscaling/target:Target"]
+    assert "a2345678901234-terriamap" not in switched["appautoscaling/target:Target"]
+
+
+def test_the_cluster_has_fargate_and_the_insights_of_its_setting(
+    production: Recording, switched: Recording
+) -> None:
+    def insights(recording: Recording) -> list[dict[str, str]]:
+        [cluster] = recording["ecs/cluster:Cluster"].values()
+        found: list[dict[str, str]] = cluster["settings"]
+        return found
+
+    assert insights(production) == [{"name": "containerInsights", "value": "disabled"}]
+    assert insights(switched) == [{"name": "containerInsights", "value": "enhanced"}]
+    providers = production["ecs/clusterCapacityProviders:ClusterCapacityProviders"]
+    assert "FARGATE" in providers["otakaro-dt-ecs"]["capacityProviders"]

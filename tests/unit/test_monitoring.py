@@ -1,0 +1,93 @@
+"""Alarms look at what exists, and tell people."""
+
+from typing import Any
+
+from local.record import ACCOUNT, Recording
+from tests.unit.reading import arn, statements
+
+
+def alarms(recording: Recording) -> dict[str, dict[str, Any]]:
+    found = recording["cloudwatch/metricAlarm:MetricAlarm"]
+    return {name.removeprefix("otakaro-dt-alarm-"): inputs for name, inputs in found.items()}
+
+
+def test_every_alarm_looks_at_a_resource_of_this_stack(production: Recording) -> None:
+    found = {
+        name: (a["namespace"], a["metricName"], a.get("dimensions"))
+        for name, a in alarms(production).items()
+        if not name.endswith("-unhealthy")
+    }
+    assert found == {
+        "database-storage": (
+            "AWS/RDS",
+            "FreeStorageSpace",
+            {"DBInstanceIdentifier": "otakaro-dt-pg"},
+        ),
+        "redis-memory": (
+            "AWS/ElastiCache",
+            "DatabaseMemoryUsagePercentage",
+            {"ReplicationGroupId": "otakaro-dt-backend-redis"},
+        ),
+        "rollout-images-failed": (
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesVisible",
+            {"QueueName": "otakaro-dt-rollout-images-failed.fifo"},
+        ),
+        "rollout-secrets-failed": (
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesVisible",
+            {"QueueName": "otakaro-dt-rollout-secrets-failed"},
+        ),
+    }
+    unhealthy = {name for name in alarms(production) if name.endswith("-unhealthy")}
+    assert unhealthy == {"terriamap-unhealthy", "api-unhealthy", "geoserver-unhealthy"}
+
+
+def test_unhealthy_tasks_are_counted_for_their_target_group(production: Recording) -> None:
+    for name in ("terriamap", "api", "geoserver"):
+        alarm = alarms(production)[f"{name}-unhealthy"]
+        resource = production.one(
+            "cloudwatch/metricAlarm:MetricAlarm", f"otakaro-dt-alarm-{name}-unhealthy"
+        )
+        assert alarm["metricName"] == "UnHealthyHostCount"
+        needed = {
+            production.one("lb/targetGroup:TargetGroup", f"otakaro-dt-{name}").urn,
+            production.one("lb/loadBalancer:LoadBalancer", "otakaro-dt-alb").urn,
+        }
+        assert needed <= resource.dependencies
+
+
+def test_every_alarm_tells_when_it_begins_and_when_it_ends(production: Recording) -> None:
+    topic = [arn("sns", "otakaro-dt-alarms")]
+    for alarm in alarms(production).values():
+        assert alarm["alarmActions"] == topic
+        assert alarm["okActions"] == topic
+        assert alarm["treatMissingData"] == "notBreaching"  # services begin without tasks
+        assert alarm["alarmDescription"]
+
+
+def test_bounds_are_on_the_right_side(production: Recording) -> None:
+    bounds = {
+        name: (alarm["comparisonOperator"], alarm["threshold"])
+        for name, alarm in alarms(production).items()
+    }
+    assert bounds.pop("database-storage") == ("LessThanThreshold", 2 * 1024**3)
+    assert bounds.pop("redis-memory") == ("GreaterThanThreshold", 80)
+    assert set(bounds.values()) == {("GreaterThanThreshold", 0)}
+
+
+def test_only_this_accounts_alarms_publish(production: Recording) -> None:
+    policy = production["sns/topicPolicy:TopicPolicy"]["otakaro-dt-alarms"]["policy"]
+    [statement] = statements(policy)
+    assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert statement["Action"] == ["sns:Publish"]
+    assert statement["Resource"] == [arn("sns", "otakaro-dt-alarms")]
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+
+
+def test_people_are_told_where_an_address_is_given(
+    production: Recording, switched: Recording
+) -> None:
+    assert production["sns/topicSubscription:TopicSubscription"] == {}
+    [subscription] = switched["sns/topicSubscription:TopicSubscription"].values()
+    assert (subscription["protocol"], subscription["endpoint"]) == ("email", "team@example.org")

@@ -1,0 +1,87 @@
+"""Nobody may do more than this: rules that hold for every policy of the program."""
+
+import pulumi
+import pytest
+
+from local.record import Recording, document
+from policies import policy, statement, trust
+from tests.unit.reading import component, policies
+
+# AWS has no resource level for these.
+WITHOUT_RESOURCE = {
+    "ecr:GetAuthorizationToken",
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+}
+
+
+@pytest.mark.parametrize("recorded", ["production", "local", "switched"])
+def test_what_is_allowed_is_allowed_on_named_resources(
+    recorded: str, request: pytest.FixtureRequest
+) -> None:
+    found = list(policies(request.getfixturevalue(recorded)))
+    assert len(found) > 30
+    wide = {
+        action
+        for _, one in found
+        for action in one["Action"]
+        if one["Effect"] == "Allow" and "*" in one["Resource"]
+    }
+    assert wide <= WITHOUT_RESOURCE
+
+
+def test_no_wildcard_is_among_the_actions_that_are_allowed(stack: Recording) -> None:
+    actions = {a for _, one in policies(stack) for a in one["Action"] if one["Effect"] == "Allow"}
+    assert len(actions) > 20
+    assert [action for action in actions if "*" in action] == []
+
+
+def test_nobody_may_pass_roles_or_change_rights(stack: Recording) -> None:
+    actions = {a for _, one in policies(stack) for a in one["Action"] if one["Effect"] == "Allow"}
+    assert [action for action in actions if action.startswith(("iam:", "sts:", "kms:"))] == []
+
+
+def test_nobody_unknown_is_admitted(stack: Recording) -> None:
+    for _, one in policies(stack):
+        if one["Effect"] == "Allow" and "Principal" in one:
+            assert one["Principal"] not in ("*", {"AWS": "*"})
+            assert "*" not in one["Principal"].values()
+            # A service of AWS works for every account: the resource or a condition says whose.
+            assert "Condition" in one
+
+
+def test_roles_are_taken_by_services_alone(stack: Recording) -> None:
+    for role in stack["iam/role:Role"].values():
+        [one] = document(role["assumeRolePolicy"])["Statement"]
+        assert one["Action"] == "sts:AssumeRole"
+        assert one["Principal"].keys() == {"Service"}
+        assert "name" not in role  # AWS's names are left to Pulumi, so that they can be replaced
+
+
+def test_documents_are_aws_json_in_a_fixed_order() -> None:
+    def build() -> object:
+        one = statement(
+            ["s3:GetObject"],
+            [pulumi.Output.from_input("arn:1")],
+            {"Bool": {"aws:SecureTransport": "true"}},
+            effect="Deny",
+            principal="*",
+        )
+        return pulumi.Output.all(policy(one), trust("b.amazonaws.com", "a.amazonaws.com"))
+
+    written, trusting = component(build).result
+    assert written == (
+        '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": ["s3:GetObject"],'
+        ' "Resource": ["arn:1"], "Principal": "*",'
+        ' "Condition": {"Bool": {"aws:SecureTransport": "true"}}}]}'
+    )
+    [one] = document(trusting)["Statement"]
+    assert one["Principal"] == {"Service": ["a.amazonaws.com", "b.amazonaws.com"]}
