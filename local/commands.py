@@ -126,15 +126,15 @@ def reset(_arguments: argparse.Namespace) -> None:
 
 def refuse_protected(stack: str, recorded: Iterable[Mapping[str, Any]]) -> None:
     """Raise LocalError, before anything is touched, while resources are protected."""
-    protected = [
+    protected = {
         resource["urn"].rsplit("::", 1)[1] for resource in recorded if resource.get("protect")
-    ]
+    }
     if not protected:
         return
     suffix = "" if stack == stackfile.STACKS[0] else f" STACK={stack}"
     raise LocalError(
-        f"{len(protected)} resources are protected ({', '.join(sorted(protected)[:3])}, ...) and "
-        f"nothing was removed; to lift that: `make up{suffix} SET=protectData=false`, "
+        f"resources are protected ({', '.join(sorted(protected))}) and nothing was removed; "
+        f"to lift that: `make up{suffix} SET=protectData=false`, "
         f"then `make down{suffix}`"
     )
 

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.local.stack import ROOT, Local
+pytest.register_assert_rewrite("tests.local.seen", "tests.local.stack")
+
+from tests.local.stack import ROOT, Local  # noqa: E402 - after the line above
 
 
 @pytest.fixture(scope="module")

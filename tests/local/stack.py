@@ -5,13 +5,54 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local import cli
 from local.account import HOME_REGION, Account, Held
 
 ROOT = Path(__file__).resolve().parents[2]
 CUT_OFF_SECONDS = 600
+_SECRET = "4dabf18193072939515e22adb298388d"  # how the engine marks a value in its state
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """A resource as the program asked for it and as the engine has it."""
+
+    kind: str
+    name: str
+    id: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+
+    @classmethod
+    def of(cls, resource: dict[str, Any]) -> "Deployed":
+        """From an entry of the engine's state."""
+        return cls(
+            kind=resource["type"],
+            name=resource["urn"].rsplit("::", 1)[1],
+            id=resource["id"],
+            inputs=opened(resource.get("inputs") or {}),
+            outputs=opened(resource.get("outputs") or {}),
+        )
+
+    @property
+    def region(self) -> str:
+        """Where it was made."""
+        return str(self.inputs.get("region") or HOME_REGION)
+
+
+def opened(value: Any) -> Any:
+    """A value of an exported state with its secrets opened."""
+    if isinstance(value, dict):
+        if _SECRET in value and "plaintext" in value:
+            return json.loads(value["plaintext"])
+        return {key: opened(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [opened(part) for part in value]
+    return value
 
 
 class Local:
@@ -23,6 +64,7 @@ class Local:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
+        self._opened: list[Deployed] | None = None
         self.account = Account(f"http://127.0.0.1:{self.port}")
 
     @property
@@ -39,6 +81,7 @@ class Local:
 
     def start(self, *words: str, **environment: str) -> "subprocess.Popen[str]":
         """Begin a command."""
+        self._opened = None
         return subprocess.Popen(
             [sys.executable, "-m", "local", *words],
             cwd=ROOT,
@@ -70,14 +113,66 @@ class Local:
 
     def resources(self, kind: str = "") -> list[dict[str, Any]]:
         """The resources in the engine's state, of one type when it is given."""
-        file = self.folder / "state" / ".pulumi" / "stacks" / "otakaro" / f"{self.stack}.json"
-        latest = json.loads(file.read_text())["checkpoint"]["latest"]
+        latest = json.loads(self.state())["checkpoint"]["latest"]
         return [
             resource
             for resource in latest.get("resources") or []
             if (kind or not resource["type"].startswith("pulumi:"))
             and (not kind or resource["type"] == kind)
         ]
+
+    def deployed(self, kind: str) -> list[Deployed]:
+        """The resources of one type as the engine has them, secrets opened."""
+        return [each for each in self.all() if each.kind == kind]
+
+    def all(self) -> list[Deployed]:
+        """All resources as the engine has them, secrets opened."""
+        if self._opened is None:
+            self._opened = [Deployed.of(each) for each in self._export() if each.get("id")]
+        return self._opened
+
+    def one(self, kind: str) -> Deployed:
+        """The only resource of its type."""
+        (only,) = self.deployed(kind)
+        return only
+
+    @property
+    def has_database(self) -> bool:
+        """Whether a server is behind the emulated databases."""
+        return (self.folder / "database.json").exists()
+
+    def emulator(self) -> int:
+        """The emulator's process."""
+        return int(json.loads((self.folder / "emulator.json").read_text())["pid"])
+
+    def baseline(self) -> set[Held]:
+        """What the account held before any stack."""
+        held = json.loads((self.folder / "baseline.json").read_text())["held"]
+        return {Held(*entry) for entry in held}
+
+    def state(self) -> str:
+        """The engine's state as it stands on disk."""
+        return (
+            self.folder / "state" / ".pulumi" / "stacks" / "otakaro" / f"{self.stack}.json"
+        ).read_text()
+
+    def _export(self) -> list[dict[str, Any]]:
+        said = subprocess.run(
+            [cli.find(), "stack", "export", "--show-secrets", "--stack", self.stack],
+            cwd=self.folder / self.stack,
+            env={
+                **os.environ,
+                "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
+                "PULUMI_HOME": str(self.folder / "pulumi"),
+                "PULUMI_CONFIG_PASSPHRASE": (self.folder / "passphrase").read_text(),
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+            },
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        resources: list[dict[str, Any]] = json.loads(said.stdout)["deployment"]["resources"]
+        return resources
 
     def aws(self, service: str, region: str = HOME_REGION) -> Any:
         """A boto3 client of the emulated account."""

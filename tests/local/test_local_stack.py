@@ -1,0 +1,139 @@
+"""The stack `local` from nothing to nothing, in the order of the tests."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from local import database
+from tests.local.seen import Seen
+from tests.local.stack import Local
+
+STACK = "local"
+
+
+@pytest.fixture(scope="module")
+def deployed(local: Local) -> Local:
+    """The stack, deployed once."""
+    local.do("up")
+    return local
+
+
+def test_where_postgis_is_installed_a_database_is_behind_rds(deployed: Local) -> None:
+    assert deployed.has_database is (database._programs() is not None)
+
+
+class TestSeen(Seen):
+    """Right after the first `up`."""
+
+
+def test_a_preview_of_the_deployed_stack_changes_nothing(deployed: Local) -> None:
+    assert deployed.do("preview") == {}
+
+
+def test_up_again_changes_nothing(deployed: Local) -> None:
+    assert deployed.do("up") == {}
+
+
+def test_outputs_are_told_without_their_secrets(deployed: Local) -> None:
+    said = deployed.run("outputs")
+    assert said.returncode == 0
+    assert "otakaro-local-backend-ecr" in said.stdout
+
+
+def test_a_changed_setting_is_exactly_that_change(deployed: Local) -> None:
+    groups = {
+        f"aws:cloudwatch/logGroup:LogGroup {group.name}": ["retentionInDays"]
+        for group in deployed.deployed("aws:cloudwatch/logGroup:LogGroup")
+        if group.inputs["retentionInDays"] == 7
+    }
+    assert groups
+    done = deployed.do("up", "--set", "logRetentionDays=14")
+    assert done == dict.fromkeys(groups, "update")
+    assert deployed.changed_inputs() == groups
+    name = deployed.deployed("aws:cloudwatch/logGroup:LogGroup")[0].id
+    found = deployed.aws("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    assert found[0]["retentionInDays"] == 14
+    assert deployed.do("up") == dict.fromkeys(groups, "update")
+
+
+def test_what_was_deleted_behind_its_back_is_found_and_made_again(deployed: Local) -> None:
+    (topic,) = deployed.deployed("aws:sns/topic:Topic")
+    parameter = next(
+        each
+        for each in deployed.deployed("aws:ssm/parameter:Parameter")
+        if each.id.endswith("NIWA_API_KEY")
+    )
+    deployed.aws("ssm").delete_parameter(Name=parameter.id)
+    assert deployed.do("refresh") == {f"{parameter.kind} {parameter.name}": "delete"}
+    done = deployed.do("up")
+    assert done[f"{parameter.kind} {parameter.name}"] == "create"
+    assert f"{topic.kind} {topic.name}" not in done
+    assert deployed.aws("ssm").get_parameter(Name=parameter.id)["Parameter"]["Name"]
+    assert deployed.do("up") == {}
+
+
+def test_an_emulator_that_lost_its_memory_is_filled_again(deployed: Local) -> None:
+    before = len(deployed.resources())
+    os.kill(deployed.emulator(), signal.SIGKILL)
+    done = deployed.do("up")
+    assert len([step for step in done.values() if step == "create"]) > before / 2
+    assert len(deployed.resources()) == before
+    assert deployed.do("up") == {}
+
+
+def test_down_leaves_nothing_and_stops_the_emulator(deployed: Local) -> None:
+    emulator = deployed.emulator()
+    said = deployed.run("down")
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert deployed.resources() == []
+    assert "Nothing else is left; the emulator has stopped" in said.stdout
+    assert "kept on purpose" not in said.stdout
+    with pytest.raises(ProcessLookupError):
+        os.kill(emulator, 0)
+
+
+def test_up_that_was_interrupted_goes_on_from_there(local: Local) -> None:
+    interrupted = begun(local)
+    interrupted.send_signal(signal.SIGINT)
+    said, complained = interrupted.communicate(timeout=120)
+    assert interrupted.returncode == 130, said + complained
+    assert complained.strip().splitlines()[-1].startswith("error: interrupted")
+    made = len(local.resources())
+    assert made > 0
+    local.do("up")
+    assert len(local.resources()) > made
+    assert local.do("up") == {}
+
+
+def test_up_that_was_killed_goes_on_too(local: Local) -> None:
+    local.do("down")
+    killed = begun(local)
+    for pid in [*children(killed.pid), killed.pid]:
+        os.kill(pid, signal.SIGKILL)
+    killed.communicate()
+    assert "cut off" in local.run("status").stdout
+    local.do("up")
+    assert local.do("up") == {}
+
+
+def begun(local: Local) -> "subprocess.Popen[str]":
+    """An `up` that has made some of its resources and is at work on others."""
+    command = local.start("up")
+    assert command.stdout is not None
+    until = time.monotonic() + 120
+    for line in command.stdout:
+        if " aws:ec2:SecurityGroup " in line and "created" in line:
+            break
+        assert time.monotonic() < until
+    return command
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that still run."""
+    said = subprocess.run(
+        ["ps", "-o", "pid=,comm=", "--ppid", str(pid)], capture_output=True, text=True
+    )
+    return [int(line.split()[0]) for line in said.stdout.splitlines() if "pulumi" in line]
