@@ -14,7 +14,9 @@ is an image's first push: an older image that is pushed again under a new tag (a
 keeps it. A push is rolled out if it is newer than the newest note on the image that runs, and isn't
 noted on its own image yet. So late events lose, repeated ones do nothing, a failed push isn't tried
 again, and a rollback by hand wins as the newest push. The note is written last: an attempt that
-broke off has none, so its repetition does all of it again. Two pushes in one second are ordered by
+broke off has none, so its repetition goes on where it broke off: if the pointer is there already,
+those services roll that ECS has with another image. (CI pushes one image under two tags, too: the
+second push rolls nothing, but is noted.) Two pushes in one second are ordered by
 digest, any order being as good. Pushes without a tag (parts of multi-architecture images), of
 signatures, attestations and build caches, and images that lost their tags since are left alone.
 Five calls a roll: list the images, read the manifest, move the pointer, update the service (each),
@@ -189,14 +191,20 @@ def pushed(detail: dict[str, Any], time: datetime) -> str:
         return f"Nothing to do: {subject} is older than {live.digest}, which runs"
 
     manifest = _manifests(repository, {"imageDigest": digest})[digest]
-    newest = max(images.values(), key=lambda other: (other.noted, other.digest))
-    if live is image and newest is image and image.noted:
-        # The push that was rolled out last was of this image too.
-        _put(repository, manifest, note)
-        return f"Nothing to do: {subject} runs already"
-    _put(repository, manifest, POINTER)
+    if live is image:
+        newest = max(images.values(), key=lambda other: (other.noted, other.digest))
+        done = newest is image and image.noted != ""
+        services = [
+            service
+            for service, deployment in _newest_deployments(repository).items()
+            if not (done if deployment.leaves is None else manifest.covers(deployment.leaves))
+        ]
+    else:
+        _put(repository, manifest, POINTER)
     outcomes = [_roll(service) for service in services]
     _put(repository, manifest, note)
+    if not outcomes:
+        return f"Nothing to do: {subject} runs already"
     before = live.digest if live is not None else "no image"
     return f"Rolled: {subject} replaces {before}: {', '.join(outcomes)}"
 

@@ -238,6 +238,34 @@ def test_a_roll_that_broke_off_is_done_again(module: ModuleType, start: Start) -
     assert aws.services[FLASK].newest.image == aws.services[CELERY].newest.image == B
 
 
+def test_two_rolls_that_broke_off_leave_no_service_behind(module: ModuleType, start: Start) -> None:
+    aws = start(running=A)
+    wrong = aws.push(BACKEND, B, "v1")
+    aws.fails = lambda number: aws.calls[:number].count("update_service") == 2
+    with pytest.raises(UnavailableError):  # flask rolls, celery doesn't
+        deliver(module, wrong)
+    aws.wait(5)
+    rollback = aws.push(BACKEND, A, "v0-again")
+    aws.fails = lambda number: aws.calls[number - 1] == "update_service"
+    with pytest.raises(UnavailableError):
+        deliver(module, rollback)
+    aws.fails = lambda _number: False
+    assert deliver(module, rollback).endswith(f": {FLASK} rolls")
+    assert aws.services[FLASK].newest.image == aws.services[CELERY].newest.image == A
+
+
+def test_a_start_that_broke_off_is_done_again(module: ModuleType, start: Start) -> None:
+    aws = start()
+    deliver(module, aws.edit(CESIUM))
+    push = aws.push(TERRIA, A, "v1")
+    aws.fails = lambda number: aws.calls[:number].count("update_service") == 2
+    with pytest.raises(UnavailableError):
+        deliver(module, push)
+    aws.fails = lambda _number: False
+    aws.settle(MAP)
+    assert f"{MAP} starts with 1" in deliver(module, push)
+
+
 def test_messages_of_a_queue_are_events_too(
     module: ModuleType, start: Start, capsys: pytest.CaptureFixture[str]
 ) -> None:
