@@ -200,9 +200,10 @@ def record(
         recording.result, recording.outputs = known
 
     def run() -> pulumi.Output[None]:
-        result = build()
         stack = get_root_resource()
         exported = stack.outputs if isinstance(stack, Stack) else {}
+        exported.clear()  # an earlier run's
+        result = build()
         return pulumi.Output.all(result, exported).apply(keep)
 
     mocks.test(run)()  # type: ignore[no-untyped-call]
