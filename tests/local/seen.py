@@ -431,4 +431,4 @@ def main_route_tables_and_default_groups(deployed: Local) -> set[str]:
 
 def is_cluster_member(thing: Held, known: set[str]) -> bool:
     """Whether this is a node of a known Redis: ElastiCache makes them."""
-    return thing.kind == "elasticache cache_clusters" and thing.name.rsplit("-", 1)[0] in known
+    return thing.kind == "elasticache cache_clusters" and thing.name.rsplit("-", 2)[0] in known
