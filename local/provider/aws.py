@@ -24,7 +24,8 @@ class AwsError(Exception):
     @property
     def missing(self) -> bool:
         """The object isn't there."""
-        return any(word in self.code for word in _MISSING)
+        told = "Unable to describe task definition"  # ECS has no code of its own for it
+        return told in self.text or any(word in self.code for word in _MISSING)
 
     @property
     def unsupported(self) -> bool:

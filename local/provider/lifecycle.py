@@ -322,7 +322,9 @@ class Type:
 
     def replacing(self, changed: Collection[str]) -> list[str]:
         fixed = {*self.replace.split(), "region"}
-        return [key for key in changed if "*" in fixed or key in fixed]
+        every = "*" in fixed
+        free = [key for key in changed if key in _NOT_SENT or key in self.client.split()]
+        return [key for key in changed if key in fixed or (every and key not in free)]
 
     def deletes_first(self, olds: Scope, news: Scope) -> bool:
         """Whether the old object must go first, because the new one would have its name."""

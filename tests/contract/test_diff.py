@@ -40,6 +40,8 @@ def test_json_is_compared_by_its_meaning(engine):
         ("aws:ecs/service:Service", "taskDefinition", False),
         ("aws:ecs/service:Service", "launchType", True),
         ("aws:lambda/function:Function", "code", False),
+        ("aws:ec2/flowLog:FlowLog", "trafficType", True),
+        ("aws:ec2/flowLog:FlowLog", "tags", False),
         ("aws:ssm/parameter:Parameter", "region", True),
         ("aws:cloudfront/distribution:Distribution", "origins", False),
     ],
