@@ -14,11 +14,11 @@ from packages import function_package
 from policies import policy, statement, trust
 
 _TIMEOUT: Final = 60
-# SQS developer guide, "Lambda and SQS": a message stays hidden for six times the function's
-# time-out, so that no attempt overtakes the one before it.
-_HIDDEN: Final = 6 * _TIMEOUT
+# A message that could not be answered comes again after this many seconds, and holds up those
+# behind it until then: long enough for an attempt to end, short enough for people who wait.
+_HIDDEN: Final = 2 * _TIMEOUT
 _KEPT: Final = 14 * 86400  # s, the longest that SQS keeps a message
-_ATTEMPTS: Final = 5
+_ATTEMPTS: Final = 3
 # ECS and ECR answer from records that settle a moment after the event.
 _SETTLE: Final = 5
 # Edits of secrets within this many seconds are one restart.

@@ -179,8 +179,8 @@ class Settings:
         reader = _Reader(config.name, values, secret)
         if region is None:
             reader.problems.append(
-                "aws:region is missing: an AWS region, ap-southeast-2 for production."
-                " Set it with: pulumi config set aws:region ap-southeast-2"
+                "aws:region is missing; allowed: an AWS region, ap-southeast-2 for production."
+                " Mend it with: pulumi config set aws:region ap-southeast-2"
             )
         settings = _read(reader, region or "")
         reader.refuse_unknown_keys()
@@ -281,10 +281,11 @@ def _hosts(read: "_Reader", zone: str) -> Hosts:
 
     def host(key: str, default: str) -> str:
         allowed = f"a host name within the zone {zone}"
-        name = read.text(key, re.compile(f"|{_HOST.pattern}"), allowed, default) or default
-        if zone and not name.endswith("." + zone):
+        name = read.text(key, re.compile(f"|{_HOST.pattern}"), allowed, default)
+        if name and zone and not name.endswith("." + zone):
             read.problem(key, allowed, f"otakaro:{key} {default}")
-        return name
+            return default
+        return name or default
 
     site = host("mapHost", defaults["mapHost"])
     hosts = Hosts(
@@ -300,18 +301,27 @@ def _hosts(read: "_Reader", zone: str) -> Hosts:
 def _parameter_names(read: "_Reader") -> tuple[str, ...]:
     key = "secretParameterNames"
     names = read.names(key)
-    fix = f"--path 'otakaro:{key}[0]' NAME"
-    for name in names:
+    wrong = []
+    for name in dict.fromkeys(names):
         # They become environment variables and the last part of an SSM parameter's name.
         if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,99}", name):
-            read.problem(key, f"names of capitals, digits and '_', not {name!r}", fix)
+            wrong.append(f"{name!r} is not made of capitals, digits and '_'")
         elif name.startswith(("AWS_", "SSM_", "ECS_")):
-            read.problem(key, f"names that AWS does not reserve, not {name!r}", fix)
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        read.problem(key, f"each name once, {name!r} stands there more often", fix)
-    for name in INTERNAL_PARAMETERS:
-        if name not in names:
-            read.problem(key, f"a list with {name}, which the application cannot do without", fix)
+            wrong.append(f"{name!r} is reserved by AWS")
+        if names.count(name) > 1:
+            wrong.append(f"{name!r} stands there {names.count(name)} times")
+    wrong += [
+        f"{name!r} is not among them, which the application cannot do without"
+        for name in INTERNAL_PARAMETERS
+        if name not in names
+    ]
+    if wrong:
+        allowed = "different names of capitals, digits and '_' with " + " and ".join(
+            INTERNAL_PARAMETERS
+        )
+        read.problem(
+            key, f"{allowed}; {', '.join(wrong)}", f"--path 'otakaro:{key}[{len(names)}]' NAME"
+        )
     return names
 
 
@@ -356,6 +366,7 @@ def _database(read: "_Reader") -> DatabaseSettings:
             f"at least {least}, 10 % above databaseStorage",
             f"otakaro:databaseMaxStorage {least}",
         )
+    backup, maintenance = _windows(read)
     return DatabaseSettings(
         # The application puts it unescaped into URLs and XML, so letters and digits only.
         password=read.secret(
@@ -371,18 +382,45 @@ def _database(read: "_Reader") -> DatabaseSettings:
         max_storage=ceiling,
         multi_az=read.boolean("databaseMultiAz"),
         backup_days=read.integer("databaseBackupDays", 1, 35),
-        backup_window=read.text(
-            "databaseBackupWindow", f"{_TIME}-{_TIME}", "hh:mm-hh:mm in UTC", "15:00-16:00"
-        ),
-        maintenance_window=read.text(
-            "databaseMaintenanceWindow",
-            f"{_DAY}:{_TIME}-{_DAY}:{_TIME}",
-            "ddd:hh:mm-ddd:hh:mm in UTC",
-            "sat:16:30-sat:17:30",
-        ),
+        backup_window=backup,
+        maintenance_window=maintenance,
         final_snapshot=read.boolean("databaseFinalSnapshot"),
         insights=read.boolean("databaseInsights"),
     )
+
+
+def _windows(read: "_Reader") -> tuple[str, str]:
+    """RDS refuses windows of less than half an hour, and such as overlap (RDS user guide, "Backup
+    window" and "Maintenance window")."""
+    keys = ("databaseBackupWindow", "databaseMaintenanceWindow")
+    allowed = ("hh:mm-hh:mm in UTC, half an hour or more", "ddd:hh:mm-ddd:hh:mm in UTC, as long")
+    examples = ("15:00-16:00", "sat:16:30-sat:17:30")
+    backup = read.text(keys[0], f"{_TIME}-{_TIME}", allowed[0], examples[0])
+    maintenance = read.text(keys[1], f"{_DAY}:{_TIME}-{_DAY}:{_TIME}", allowed[1], examples[1])
+    if not backup or not maintenance:
+        return backup, maintenance
+    day, week = 24 * 60, 7 * 24 * 60
+    spans = []
+    for window, cycle in ((backup, day), (maintenance, week)):
+        begin, end = (_minute(moment) for moment in window.split("-"))
+        spans.append((begin, (end - begin) % cycle))
+    for key, (_, length), words, example in zip(keys, spans, allowed, examples, strict=True):
+        if length < 30:
+            read.problem(key, words, f"otakaro:{key} {example}")
+    (begins, lasts), (opens, stays) = spans
+    # The backup begins within the maintenance, or the maintenance within the backup.
+    if (begins - opens) % day < stays or (opens - begins) % day < lasts:
+        read.problem(
+            keys[0], f"no overlap with {keys[1]} ({maintenance})", f"otakaro:{keys[0]} 15:00-15:30"
+        )
+    return backup, maintenance
+
+
+def _minute(moment: str) -> int:
+    """The minute of the week of 'ddd:hh:mm', or of the day of 'hh:mm'."""
+    *day, hour, minute = moment.split(":")
+    days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    return (days.index(day[0]) * 24 if day else 0) * 60 + int(hour) * 60 + int(minute)
 
 
 def _edge(read: "_Reader") -> EdgeSettings:
@@ -486,7 +524,7 @@ class _Reader:
             self._note(
                 key,
                 "is not a setting of this program",
-                f"did you mean {near[0]}?" if near else "Pulumi.yaml lists all settings",
+                f"those in Pulumi.yaml{f', such as {near[0]}' if near else ''}",
                 f"pulumi config rm {self.namespace}:{key}",
             )
 
@@ -497,4 +535,6 @@ class _Reader:
         return self.values.get(key)
 
     def _note(self, key: str, what: str, allowed: str, command: str) -> None:
-        self.problems.append(f"{self.namespace}:{key} {what}: {allowed}. Mend it with: {command}")
+        self.problems.append(
+            f"{self.namespace}:{key} {what}; allowed: {allowed}. Mend it with: {command}"
+        )
