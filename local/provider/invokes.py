@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from local.provider.lifecycle import Context
+from local.provider.parts import Context
 
 Invoke = Callable[[Mapping[str, Any], Context], dict[str, Any]]
 

@@ -1,9 +1,7 @@
 """A resource type as data, and its life: check, create, read, update, delete."""
 
 import hashlib
-import json
 import re
-import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +9,7 @@ from typing import Any
 
 import jmespath  # type: ignore[import-untyped]
 
-from local.provider.aws import Aws, AwsError
+from local.provider.aws import AwsError
 from local.provider.model import (
     Dictionary,
     Kind,
@@ -25,100 +23,25 @@ from local.provider.model import (
     schema,
     shape_at,
 )
-from local.provider.wire import UNKNOWN, canonical, has_unknown
-
-Scope = Mapping[str, Any]  # what templates such as "{id}" are filled from
+from local.provider.parts import (
+    Call,
+    Context,
+    GoneError,
+    Name,
+    PartialError,
+    Scope,
+    Seen,
+    Tagging,
+    as_attributes,
+    descend,
+    fill,
+    walk,
+)
+from local.provider.wire import UNKNOWN, canonical
 
 RECORDED = "__recorded"  # the output that remembers what the emulator did not keep
 _CLIENT_SIDE = re.compile(r"^(force|skip|wait|retain|applyImmediately|allowOverwrite|region$|__)")
 _NOT_SENT = ("tags", "tagsAll")
-
-
-class GoneError(Exception):
-    """The object isn't there any more."""
-
-
-class PartialError(Exception):
-    """The object was made, but not all that belongs to it."""
-
-    def __init__(self, id_: str, outputs: dict[str, Any], reason: str) -> None:
-        super().__init__(reason)
-        self.id, self.outputs = id_, outputs
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """One API operation: what it takes besides the inputs, and where its answer is."""
-
-    op: str
-    args: Mapping[str, Any] = field(default_factory=dict)
-    at: str = ""  # paths into the answer, first the object itself
-    root: str = ""  # the member that holds the inputs
-    only: str = ""  # the inputs it takes; by default, all that its model knows
-    attrs: Mapping[str, str] = field(default_factory=dict)  # inputs kept in its map of attributes
-    names: Mapping[str, str] = field(default_factory=dict)
-    each: bool = False  # it takes one input at a time
-    full: bool = False  # it replaces the whole object: send everything that it takes
-    service: str = ""
-    keep: Mapping[str, str] = field(default_factory=dict)  # single facts from its answer
-    when: str = ""  # only if this is known
-
-
-def call(op: str, at: str = "", /, **args: Any) -> Call:
-    options = {key: args.pop(f"_{key}") for key in _OPTIONS if f"_{key}" in args}
-    return Call(op=op, at=at, args=args, **options)
-
-
-_OPTIONS = ("root", "only", "attrs", "names", "each", "full", "service", "keep", "when")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Name:
-    """How the official provider names an object whose program gave it no name."""
-
-    key: str = "name"
-    limit: int = 255
-    joiner: str = "-"
-    lower: bool = False
-    prefix: str = ""  # the input that asks for a prefix instead
-    ending: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tagging:
-    add: Call
-    remove: Call | None
-    read: Call | None = None
-    inline: bool = True  # the create operation takes tags too
-
-
-@dataclass(kw_only=True)
-class Seen:
-    """The state of an object as AWS describes it."""
-
-    members: dict[str, Any]
-    attributes: dict[str, Any]
-    tags: dict[str, str] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """Where a resource lives: the provider instance's settings and the way to AWS."""
-
-    aws: Aws
-    region: str
-    account: str
-    partition: str = "aws"
-    default_tags: Mapping[str, str] = field(default_factory=dict)
-
-    def scope(self, **values: Any) -> dict[str, Any]:
-        return {
-            "region": self.region,
-            "account": self.account,
-            "partition": self.partition,
-            "unique": secrets.token_hex(16),
-            **values,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -355,11 +278,11 @@ class Type:
         """The request: the call's own arguments and the inputs, each in its place."""
         request: dict[str, Any] = fill(step.args, scope, guess=guess)
         shape, words = self.request_shape(step), self.dictionary(step)
-        target = _descend(request, step.root)
+        target = descend(request, step.root)
         attributes: dict[str, str] = {}
         for key, value in inputs.items():
             if step.attrs and any(name.split(".")[0] == key for name in step.attrs):
-                attributes |= _attributes(value, (key,), step.attrs)
+                attributes |= as_attributes(value, (key,), step.attrs)
             elif value is None:
                 self._clear(target, key, words, shape)
             else:
@@ -418,7 +341,7 @@ class Type:
         try:
             self.settle(id_, inputs, context)
             outputs = self.finish(id_, inputs, set(inputs), {"__answer": answer}, context)
-        except (AwsError, UnmappedError, GoneError) as error:
+        except Exception as error:  # whatever it was, the object exists and must be kept
             raise PartialError(id_, {**inputs}, str(error)) from error
         return id_, outputs
 
@@ -630,11 +553,11 @@ class Type:
             if key in _NOT_SENT or self.is_client_side(key) or key in self.unread.split():
                 continue
             if any(name.split(".")[0] == key for name in attributes):
-                expected = _attributes(like, (key,), attributes)
+                expected = as_attributes(like, (key,), attributes)
                 actual = {name: seen.attributes.get(name) for name in expected}
                 if not same(expected, actual, key, missing):
                     flat = actual.get(attributes.get(key, ""))
-                    different[key] = _like(flat, like) if flat is not None else None
+                    different[key] = in_form_of(flat, like) if flat is not None else None
                 continue
             if key in self.seen:
                 actual = jmespath.search(self.seen[key], seen.members)
@@ -654,7 +577,7 @@ class Type:
             alike = [same(sent, actual[name], key, missing) for name, sent in holder.items()]
             if not all(alike):
                 found = self.words.from_api(
-                    _walk(actual, route), kinds[key], shape_at(shape, ".".join(route)), like, (key,)
+                    walk(actual, route), kinds[key], shape_at(shape, ".".join(route)), like, (key,)
                 )
                 different[key] = found if canonical(found) != canonical(like) else None
         return different, missing
@@ -699,7 +622,7 @@ class Type:
         inputs: dict[str, Any] = {}
         for key, kind in self.schema.inputs.items():
             route = None if key in _NOT_SENT else self.words.route((key,), self.seen_shape)
-            if route and (value := _walk(seen.members, route)) not in (None, [], {}):
+            if route and (value := walk(seen.members, route)) not in (None, [], {}):
                 place = shape_at(self.seen_shape, ".".join(route))
                 inputs[key] = self.words.from_api(value, kind, place, None, (key,))
         if seen.tags:
@@ -720,13 +643,8 @@ class Type:
         if seen is None and not self.recorded:
             raise GoneError(f"{id_} no longer exists; refresh, then deploy again")
         known = self.schema.outputs
-        result = {key: value for key, value in olds.items() if key in known}
-        gone = self.schema.inputs.keys() - inputs.keys()
-        result = {
-            key: value
-            for key, value in result.items()
-            if key not in gone or key not in olds.get("__ins", ())
-        }
+        own = self.schema.inputs  # those come from the inputs, or are read anew
+        result = {key: value for key, value in olds.items() if key in known and key not in own}
         members = seen.members if seen else {}
         for key in known.keys() - {*inputs, *_NOT_SENT}:
             found = find_member(key, members, self.words.nouns)
@@ -737,9 +655,7 @@ class Type:
             result.setdefault("region", context.region)
         if self.tagged:
             result["tagsAll"] = inputs.get("tagsAll") or {}
-        scope = context.scope(
-            **{**result, "region": context.region}, id=id_, __answer=olds.get("__answer")
-        )
+        scope = context.scope(**{**result, "region": context.region}, id=id_)
         for key, rule in self.outputs.items():
             if callable(rule):
                 value = rule({**scope, "__seen": members})
@@ -789,96 +705,3 @@ class _Members:
 
     def __init__(self, members: dict[str, Any]) -> None:
         self.members = members
-
-
-def fill(template: Any, scope: Scope, *, guess: bool = False) -> Any:
-    """A template with its `{names}` filled in; what is not known yet becomes UNKNOWN."""
-    if isinstance(template, Mapping):
-        filled = {key: fill(item, scope, guess=guess) for key, item in template.items()}
-        return {key: item for key, item in filled.items() if item is not None}
-    if isinstance(template, list):
-        return [fill(item, scope, guess=guess) for item in template]
-    if not isinstance(template, str):
-        return template
-    if match := re.fullmatch(r"\{(\w+)(\??)\}", template):
-        if match[1] in scope:
-            return scope[match[1]]
-        if match[2]:
-            return None
-        if guess:
-            return UNKNOWN
-        raise UnmappedError(f"{match[1]} is not known")
-    template = re.sub(r"\{(\w+)\?\}", lambda found: str(scope.get(found[1], "")), template)
-    names = re.findall(r"\{(\w+)\}", template)
-    if any(scope.get(name, UNKNOWN) == UNKNOWN for name in names) and names:
-        if guess:
-            return UNKNOWN
-        raise UnmappedError(f"{template} cannot be filled")
-    return re.sub(r"\{(\w+)\}", lambda found: str(scope[found[1]]), template)
-
-
-def _descend(request: dict[str, Any], root: str) -> Any:
-    node: Any = request
-    names = re.findall(r"\w+|\[0\]", root)
-    for name, following in zip(names, [*names[1:], ""], strict=False):
-        if name == "[0]":
-            if not node:
-                node.append({})
-            node = node[0]
-        else:
-            node = node.setdefault(name, [] if following == "[0]" else {})
-    return node
-
-
-def _attributes(value: Any, path: tuple[str, ...], attrs: Mapping[str, str]) -> dict[str, str]:
-    name = attrs.get(".".join(path))
-    if name is not None:
-        return {name: _text(value)}
-    if isinstance(value, list):
-        value = value[0] if value else {}
-    if not isinstance(value, dict):
-        return {}
-    result: dict[str, str] = {}
-    for key, item in value.items():
-        if not any(known.startswith(".".join((*path, key))) for known in attrs):
-            raise UnmappedError(f"{'.'.join((*path, key))}: no attribute takes it")
-        result |= _attributes(item, (*path, key), attrs)
-    return result
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
-
-
-def _like(text: Any, like: Any) -> Any:
-    if isinstance(like, bool):
-        return str(text).lower() == "true"
-    if isinstance(like, int) and re.fullmatch(r"-?\d+", str(text)):
-        return int(text)
-    return text
-
-
-def _walk(node: Any, route: list[str]) -> Any:
-    for token in route:
-        if token == "[0]":  # noqa: S105
-            node = node[0] if node else None
-        else:
-            node = node.get(token) if isinstance(node, dict) else None
-    return node
-
-
-__all__ = [
-    "Call",
-    "Context",
-    "GoneError",
-    "Name",
-    "PartialError",
-    "Tagging",
-    "Type",
-    "call",
-    "has_unknown",
-]

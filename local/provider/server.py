@@ -17,8 +17,9 @@ from local.provider import randoms
 from local.provider.aws import Aws, AwsError
 from local.provider.catalogue import find
 from local.provider.invokes import INVOKES
-from local.provider.lifecycle import RECORDED, Context, GoneError, PartialError, Type
+from local.provider.lifecycle import RECORDED, Type
 from local.provider.model import UnmappedError
+from local.provider.parts import Context, GoneError, PartialError
 from local.provider.wire import UNKNOWN, decode, encode, has_unknown
 
 _Kind = provider_pb2.PropertyDiff.Kind

@@ -4,7 +4,8 @@ from dataclasses import replace
 from functools import cache
 
 from local.provider.catalogue import compute, data, edge, messaging, network
-from local.provider.lifecycle import Name, Type
+from local.provider.lifecycle import Type
+from local.provider.parts import Name
 
 FAMILIES = (network, data, edge, compute, messaging)
 TYPES = {token: entry for family in FAMILIES for token, entry in family.TYPES.items()}

@@ -6,18 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from local.provider.aws import AwsError
-from local.provider.lifecycle import (
-    Call,
-    Context,
-    Name,
-    PartialError,
-    Scope,
-    Seen,
-    Tagging,
-    Type,
-    call,
-)
+from local.provider.lifecycle import Type
 from local.provider.model import Dictionary
+from local.provider.parts import Call, Context, Name, Scope, Seen, Tagging, call
 from local.provider.wire import UNKNOWN
 
 
@@ -407,4 +398,3 @@ TYPES: Mapping[str, Type] = {
         delete=(call("DeregisterInstance", ServiceId="{serviceId}", InstanceId="{id}"),), replace="serviceId instanceId",
     ),
 }
-__all__ = ["TYPES", "PartialError"]

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local.provider.lifecycle import Call, Context, Name, Scope, Tagging, Type, call
+from local.provider.lifecycle import Type
 from local.provider.model import Dictionary
+from local.provider.parts import Call, Context, Name, Scope, Tagging, call
 
 
 def _tagging(

@@ -4,8 +4,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from local.provider.lifecycle import Call, Context, Scope, Seen, Tagging, Type, call
+from local.provider.lifecycle import Type
 from local.provider.model import Dictionary
+from local.provider.parts import Call, Context, Scope, Seen, Tagging, call
 
 _ACM = Tagging(
     add=call("AddTagsToCertificate", CertificateArn="{id}"),

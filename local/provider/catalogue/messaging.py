@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from local.provider.lifecycle import Name, Tagging, Type, call
+from local.provider.lifecycle import Type
 from local.provider.model import Dictionary
+from local.provider.parts import Name, Tagging, call
 
 
 def _pascal(keys: str, **others: str) -> dict[str, str]:

@@ -4,8 +4,9 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from local.provider.lifecycle import Call, Name, Scope, Tagging, Type, call
+from local.provider.lifecycle import Type
 from local.provider.model import Dictionary
+from local.provider.parts import Call, Name, Scope, Tagging, call
 
 _EC2 = Tagging(
     add=call("CreateTags", Resources=["{id}"]), remove=call("DeleteTags", Resources=["{id}"])
