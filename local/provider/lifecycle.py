@@ -35,6 +35,7 @@ from local.provider.parts import (
     as_attributes,
     descend,
     fill,
+    in_form_of,
     walk,
 )
 from local.provider.wire import UNKNOWN, canonical
@@ -612,7 +613,8 @@ class Type:
             defaults = {k: v for k, v in context.default_tags.items() if k not in own}
             now["tagsAll"] = dict(seen.tags)
             now["tags"] = {k: v for k, v in seen.tags.items() if defaults.get(k) != v}
-        outputs = self.describe(now, seen, olds, context, id_, excused & {*different, *missing})
+        still = excused & {*different, *missing, "tags"}
+        outputs = self.describe(now, seen, olds, context, id_, still)
         return outputs, now
 
     def _adopted(

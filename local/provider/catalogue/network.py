@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from local.provider.lifecycle import Type
@@ -11,6 +12,7 @@ from local.provider.parts import Call, Name, Scope, Tagging, call
 _EC2 = Tagging(
     add=call("CreateTags", Resources=["{id}"]), remove=call("DeleteTags", Resources=["{id}"])
 )
+_FLOW_LOG = replace(_EC2, inline=False)  # the emulator forgets the tags of a creation
 _ELB = Tagging(
     add=call("AddTags", ResourceArns=["{id}"]),
     remove=call("RemoveTags", ResourceArns=["{id}"]),
@@ -298,7 +300,7 @@ TYPES: Mapping[str, Type] = {
         defaults={"vpcEndpointType": "Gateway"}, replace="vpcId serviceName vpcEndpointType serviceRegion",
     ),
     "aws:ec2/flowLog:FlowLog": FlowLog(
-        service="ec2", create=call("CreateFlowLogs"), id="FlowLogIds[0]", tagging=_EC2,
+        service="ec2", create=call("CreateFlowLogs"), id="FlowLogIds[0]", tagging=_FLOW_LOG,
         read=(call("DescribeFlowLogs", "FlowLogs[0]", FlowLogIds=["{id}"]),),
         delete=(call("DeleteFlowLogs", FlowLogIds=["{id}"]),),
         words=Dictionary(names={"iamRoleArn": "DeliverLogsPermissionArn", "vpcId": "ResourceIds",
