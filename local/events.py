@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pulumi.automation import EngineEvent
 
 _COLOURS = re.compile(r"<\{%[^%]*%\}>")  # the engine's marks for its own display
-_QUIET = {"same", "read", "read-discard", "discard"}
+_QUIET = {"same", "refresh", "read", "read-discard", "discard"}
 
 
 @dataclass

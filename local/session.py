@@ -151,9 +151,9 @@ def _recover(session: Session, boot: str) -> None:
             )
             console.note(f"{reason}: comparing the state with what is there ...")
             try:
-                session.stack.refresh(clear_pending_creates=True)
+                session.stack.refresh(clear_pending_creates=True, on_event=session.steps.take)
             except CommandError as error:
-                raise LocalError(explain(error, Steps())) from error
+                raise LocalError(explain(error, session.steps)) from error
     marker.unlink(missing_ok=True)
     remembered.write_text(boot)
 
@@ -174,15 +174,12 @@ def explain(error: CommandError, steps: Steps) -> str:
             "the passphrase does not fit the stack's secrets: give PULUMI_CONFIG_PASSPHRASE the "
             "value that the stack was made with, or start afresh with `make reset`; nothing changed"
         )
-    if steps.errors:
-        first = " ".join(steps.errors[0].split())
-        more = f" (and {len(steps.errors) - 1} more, above)" if len(steps.errors) > 1 else ""
-        return f"{_shorten(first)}{more}"
-    said = [
-        line for line in text.splitlines() if line.strip().startswith(("error:", "stderr: error"))
-    ]
-    first = said[0].split("error:", 1)[1].strip() if said else "the engine failed without a reason"
-    return _shorten(first)
+    said = [line.split("error:", 1)[1].strip() for line in text.splitlines() if "error:" in line]
+    reasons = [each for each in (*steps.errors, *said) if each and each != "update failed"]
+    if not reasons:
+        return "the engine failed without a reason"
+    more = f" (and {len(steps.errors) - 1} more, above)" if len(steps.errors) > 1 else ""
+    return _shorten(" ".join(reasons[0].split())) + more
 
 
 def _shorten(text: str, limit: int = 400) -> str:
