@@ -69,6 +69,7 @@ def test_https_waits_for_the_validated_certificate_of_its_region(stack: Recordin
         if resource.inputs["region"] == "ap-southeast-2"
     ]
     assert validation in https.dependencies
+    assert https.inputs["certificateArn"].endswith("-cert-ap-southeast-2")
 
 
 @pytest.mark.parametrize(

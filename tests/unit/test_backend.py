@@ -66,10 +66,11 @@ def test_a_stopping_worker_hears_of_it_and_has_time_to_finish(production: Record
     """celery takes bash's place: bash in front of it would swallow SIGTERM."""
     worker = container(production, "otakaro-dt-backend-celery")
     assert worker["entryPoint"] == ["/bin/bash", "-c"]
-    [script] = worker["command"]
+    script, wrapper = worker["command"]
     *before, last = script.split(";")[-1].split("&")
-    assert last.strip().startswith("exec celery -A src.tasks worker ")
+    assert last.strip().startswith('exec python -c "$0" -A src.tasks worker ')
     assert all("exec" not in part for part in before)
+    assert "celery.__main__" in wrapper
     assert worker["stopTimeout"] == 120
 
 

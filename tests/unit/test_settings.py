@@ -424,9 +424,7 @@ def test_the_stack_file_of_the_former_deployment_works_unchanged() -> None:
 def test_every_declared_key_is_read_and_every_key_that_is_read_is_declared() -> None:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     missing = {
-        problem.split()[0]
-        for problem in problems({"aws:region": "r"})
-        if " is missing" in problem
+        problem.split()[0] for problem in problems({"aws:region": "r"}) if " is missing" in problem
     }
     assert missing == declared.keys() | {"otakaro:dnsZone"} | SECRETS.keys()
 
