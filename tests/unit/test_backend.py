@@ -1,10 +1,11 @@
 """API and worker: one image and one surrounding, two ways to start, and Redis between them."""
 
+import re
 from typing import Any
 
 import pytest
 
-from local.record import Recording
+from local.record import Recording, document
 from tests.unit.reading import container, environment
 
 # What the application reads, all but its secrets.
@@ -63,14 +64,13 @@ def test_the_api_starts_with_the_images_own_script(production: Recording) -> Non
 
 
 def test_a_stopping_worker_hears_of_it_and_has_time_to_finish(production: Recording) -> None:
-    """celery takes bash's place: bash in front of it would swallow SIGTERM."""
+    """The worker takes bash's place: bash in front of it would swallow SIGTERM."""
     worker = container(production, "otakaro-dt-backend-celery")
     assert worker["entryPoint"] == ["/bin/bash", "-c"]
-    script, wrapper = worker["command"]
-    *before, last = script.split(";")[-1].split("&")
-    assert last.strip().startswith('exec python -c "$0" -A src.tasks worker ')
+    *before, last = re.split("[;&]", worker["command"][0])
+    assert last.strip().startswith("exec ")
+    assert " -A src.tasks worker " in last
     assert all("exec" not in part for part in before)
-    assert "celery.__main__" in wrapper
     assert worker["stopTimeout"] == 120
 
 
@@ -125,3 +125,15 @@ def test_where_tls_is_demanded_clients_are_told_the_name_of_the_certificate(
 ) -> None:
     host = environment(switched, f"a2345678901234-{service}")["MESSAGE_BROKER_HOST"]
     assert host == "a2345678901234-backend-redis.cache.example"
+
+
+def test_only_the_worker_may_protect_its_task(production: Recording) -> None:
+    asked = {
+        role.inputs["role"]: statement["Resource"]
+        for role in production.of("iam/rolePolicy:RolePolicy")
+        for statement in document(role.inputs["policy"])["Statement"]
+        if "ecs:UpdateTaskProtection" in statement["Action"]
+    }
+    [resources] = asked.values()
+    assert [*asked] == ["otakaro-dt-backend-celery-task-id"]
+    assert [arn.split(":", 5)[5] for arn in resources] == ["task/otakaro-dt-ecs/*"]

@@ -325,7 +325,9 @@ def test_a_folder_is_mounted_where_the_application_looks_and_only_there(
     assert container(production, f"otakaro-dt-{name}")["mountPoints"] == [
         {"sourceVolume": volume["name"], "containerPath": path, "readOnly": False}
     ]
-    [statement] = may(production, f"otakaro-dt-{name}-task")
+    [statement] = [
+        s for s in may(production, f"otakaro-dt-{name}-task") if "elasticfile" in s["Action"][0]
+    ]
     assert statement["Action"] == [
         "elasticfilesystem:ClientMount",
         "elasticfilesystem:ClientWrite",
@@ -381,6 +383,22 @@ def test_the_agent_pulls_one_repository_and_writes_one_log(
         "logs:CreateLogStream": log,
         "logs:PutLogEvents": log,
     }
+
+
+def test_containers_may_mount_and_the_worker_may_ask_not_to_be_stopped(
+    production: Recording,
+) -> None:
+    allowed = {
+        name: {
+            action
+            for statement in may(production, f"otakaro-dt-{name}-task")
+            for action in statement["Action"]
+        }
+        - {"elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"}
+        for name in ("geoserver", "backend-flask", "backend-celery")
+    }
+    assert allowed.pop("backend-celery") <= {"ecs:GetTaskProtection", "ecs:UpdateTaskProtection"}
+    assert set().union(*allowed.values()) == set()
 
 
 def test_terriamaps_container_may_do_nothing_on_aws(production: Recording) -> None:
