@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
@@ -29,8 +30,9 @@ _WORKER: Final = (
     ". /venv/bin/activate;"
     " health-checker --listener 0.0.0.0:5001 --log-level error --script-timeout 10"
     " --script 'celery -A src.tasks inspect ping' &"
-    " exec celery -A src.tasks worker --pool threads --loglevel INFO"
+    ' exec python -c "$0" -A src.tasks worker --pool threads --loglevel INFO'
 )
+_WRAPPER: Final = Path(__file__).parent / "wrappers" / "celery_worker.py"
 # Each probe starts a Python with geopandas, and a busy worker answers late: ask seldom and be
 # patient, for an unhealthy verdict ends the task and what it computes.
 _WORKER_HEALTH: Final = HealthCheck(
@@ -177,7 +179,8 @@ class Backend(ComponentResource):
                 secrets=args.secrets,
                 mounts=args.mounts,
                 entry_point=["/bin/bash", "-c"],
-                command=[_WORKER],
+                command=[_WORKER, _WRAPPER.read_text()],
+                protects_itself=True,
                 health_check=_WORKER_HEALTH,
                 stop_timeout=120,  # the most that Fargate gives
             ),

@@ -156,6 +156,7 @@ class FargateServiceArgs:
     registry_arn: Input[str] | None = None  # Cloud Map service that lists the tasks' addresses
     grace: int = 120  # s before the load balancer's verdict counts: image pull and start
     stop_timeout: int = 30  # s between SIGTERM and SIGKILL, at most 120 on Fargate
+    protects_itself: bool = False  # may ask ECS not to stop it while it works
     # False where two tasks must never run at once: the old one stops before the new one starts.
     overlap: bool = True
     cpu_target: int = 60  # % of the tasks' cpu that scaling aims at
@@ -264,6 +265,14 @@ class FargateService(ComponentResource):
             )
             for folder in self._args.mounts.values()
         ]
+        if self._args.protects_itself:
+            statements.append(
+                statement(
+                    ["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"],
+                    # Tasks have their names from ECS, so those of the cluster.
+                    [Output.concat(_tasks(self._args.cluster.arn), "/*")],
+                )
+            )
         if self._args.exec_allowed:
             # Has no resource level (Service Authorization Reference, Amazon Session Manager
             # Message Gateway Service).
@@ -395,6 +404,11 @@ class FargateService(ComponentResource):
             },
             opts=self._child,
         )
+
+
+def _tasks(cluster_arn: Output[str]) -> Output[str]:
+    """The ARN that begins the ARNs of a cluster's tasks."""
+    return cluster_arn.apply(lambda arn: arn.replace(":cluster/", ":task/"))
 
 
 def _volume(path: str) -> str:

@@ -36,6 +36,7 @@ _OUTPUTS: Mapping[str, Mapping[str, Any]] = {
         "domainName": "{name}.cloudfront.example",
         "hostedZoneId": "Z2FDTNDATAQYW2",
     },
+    "aws:ecs/cluster:Cluster": {"arn": f"arn:aws:ecs:ap-southeast-2:{ACCOUNT}:cluster/{{name}}"},
     "aws:ecr/repository:Repository": {"repositoryUrl": "registry.example/{name}"},
     "aws:route53/zone:Zone": {"zoneId": "Z0{name}"},
     "aws:route53/record:Record": {"fqdn": "{name}"},
