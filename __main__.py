@@ -3,7 +3,6 @@ public sees."""
 
 import pulumi
 import pulumi_aws as aws
-from pulumi import ResourceOptions
 
 from alb import LoadBalancer, LoadBalancerArgs, RouteArgs
 from backend import API_PORT, REDIS_PORT, Backend, BackendArgs
@@ -39,7 +38,6 @@ DATABASE, DATABASE_USER = "otakaro", "otakaro"
 settings = Settings.load(pulumi.Config())
 prefix, hosts = settings.prefix, settings.hosts
 account = aws.get_caller_identity_output().account_id
-kept = ResourceOptions(protect=settings.protect_data)  # children inherit it
 
 # Who may talk to whom. Everything else is refused.
 traffic = [
@@ -99,8 +97,8 @@ files = FileShare(
         account_id=account,
         # GeoServer's data folder is the backend's folder 'geoserver': the worker publishes there.
         folders={"geoserver": "/stored_data/geoserver", "backend": "/stored_data"},
+        protect=settings.protect_data,
     ),
-    kept,
 )
 database = PostgresInstance(
     f"{prefix}-pg",
@@ -115,18 +113,20 @@ database = PostgresInstance(
         protect=settings.protect_data,
         log_retention_days=settings.log_retention_days,
     ),
-    kept,
 )
 images = {
     image: ImageRepository(
-        f"{prefix}-{image}-ecr", ImageRepositoryArgs(protect=settings.protect_data), kept
+        f"{prefix}-{image}-ecr", ImageRepositoryArgs(protect=settings.protect_data)
     )
     for image in ("backend", "terriamap", "geoserver")
 }
 
 # What CloudFront reaches.
 zone = HostedZone(
-    f"{prefix}-zone", domain=settings.dns_zone, create=settings.create_dns_zone, opts=kept
+    f"{prefix}-zone",
+    domain=settings.dns_zone,
+    create=settings.create_dns_zone,
+    protect=settings.protect_data,
 )
 certificate = Certificate(
     f"{prefix}-cert",

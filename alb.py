@@ -203,10 +203,11 @@ class LoadBalancer(ComponentResource):
             name,
             bucket=bucket.id,
             policy=policy(
+                # The path names the account whose load balancers may write here (ELB user guide,
+                # "Access logs", bucket policy).
                 statement(
                     ["s3:PutObject"],
                     [Output.format("{0}/AWSLogs/{1}/*", bucket.arn, self._args.account_id)],
-                    {"StringEquals": {"aws:SourceAccount": self._args.account_id}},
                     principal={"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
                 ),
                 statement(

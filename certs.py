@@ -12,12 +12,18 @@ class HostedZone(ComponentResource):
     """The public DNS zone `domain`: made by this stack, or the account's that exists already."""
 
     def __init__(
-        self, name: str, *, domain: str, create: bool, opts: ResourceOptions | None = None
+        self,
+        name: str,
+        *,
+        domain: str,
+        create: bool,
+        protect: bool,
+        opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("otakaro:index:HostedZone", name, None, opts)
-        child = ResourceOptions(parent=self)
+        kept = ResourceOptions(parent=self, protect=protect)
         self.id: Output[str] = (
-            route53.Zone(name, name=domain, comment="Public names", opts=child).zone_id
+            route53.Zone(name, name=domain, comment="Public names", opts=kept).zone_id
             if create
             else route53.get_zone_output(
                 name=domain, private_zone=False, opts=InvokeOutputOptions(parent=self)

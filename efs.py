@@ -25,6 +25,7 @@ class FileShareArgs:
     place: Place
     account_id: Input[str]  # whose roles may mount
     folders: Mapping[str, str]  # access point -> path on the disk
+    protect: bool
     owner: int = 1000  # user and group id of every file: services share folders
     infrequent_access: str = "AFTER_30_DAYS"  # when unread files move to the cheaper class
 
@@ -35,6 +36,7 @@ class FileShare(ComponentResource):
     def __init__(self, name: str, args: FileShareArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("otakaro:index:FileShare", name, None, opts)
         child = ResourceOptions(parent=self)
+        kept = ResourceOptions(parent=self, protect=args.protect)
         owner = args.owner
 
         disk = efs.FileSystem(
@@ -46,7 +48,7 @@ class FileShare(ComponentResource):
                 {"transition_to_primary_storage_class": "AFTER_1_ACCESS"},
             ],
             tags={"Name": name},
-            opts=child,
+            opts=kept,
         )
         efs.BackupPolicy(
             name, file_system_id=disk.id, backup_policy={"status": "ENABLED"}, opts=child
@@ -71,7 +73,7 @@ class FileShare(ComponentResource):
                     "creation_info": {"owner_uid": owner, "owner_gid": owner, "permissions": "775"},
                 },
                 tags={"Name": f"{name}-{folder}"},
-                opts=child,
+                opts=kept,
             )
             for folder, path in args.folders.items()
         }

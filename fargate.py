@@ -42,7 +42,7 @@ class ImageRepository(ComponentResource):
             image_scanning_configuration={"scan_on_push": True},
             encryption_configurations=[{"encryption_type": "AES256"}],
             force_delete=not args.protect,
-            opts=child,
+            opts=ResourceOptions(parent=self, protect=args.protect),
         )
         ecr.LifecyclePolicy(
             name,

@@ -79,7 +79,7 @@ class Network(ComponentResource):
         self.egress = self._routes()
         self._flow_log()
         self.security_groups = self._security_groups()
-        self._rules()
+        self.rules = self._rules()
         self.namespace = servicediscovery.PrivateDnsNamespace(
             name,
             name=args.private_domain,
@@ -223,12 +223,14 @@ class Network(ComponentResource):
             for group in sorted(names - {CLOUDFRONT, INTERNET})
         }
 
-    def _rules(self) -> None:
+    def _rules(self) -> dict[str, list[pulumi.Resource]]:
+        """The rules of the traffic table; the answer is what lets each client out and in."""
+        rules: dict[str, list[pulumi.Resource]] = {row.client: [] for row in self._args.traffic}
         for row in self._args.traffic:
             name = f"{self._name}-{row.client}-to-{row.server}-{row.port}"
             words = f"{row.client} to {row.server}"
             if row.server == INTERNET:
-                self._egress(name, row, words, cidr="0.0.0.0/0")
+                rules[row.client].append(self._egress(name, row, words, cidr="0.0.0.0/0"))
                 continue
             server = self.security_groups[row.server]
             if row.client == CLOUDFRONT:
@@ -237,10 +239,16 @@ class Network(ComponentResource):
                     name="com.amazonaws.global.cloudfront.origin-facing",
                     opts=pulumi.InvokeOutputOptions(parent=self),
                 )
-                self._ingress(name, row, words, prefix_list_id=prefixes.id)
+                rules[row.client].append(
+                    self._ingress(name, row, words, prefix_list_id=prefixes.id)
+                )
                 continue
-            self._ingress(name, row, words, client_id=self.security_groups[row.client].id)
-            self._egress(name, row, words, server_id=server.id)
+            client = self.security_groups[row.client]
+            rules[row.client] += [
+                self._ingress(name, row, words, client_id=client.id),
+                self._egress(name, row, words, server_id=server.id),
+            ]
+        return rules
 
     def _ingress(
         self,
@@ -249,8 +257,8 @@ class Network(ComponentResource):
         words: str,
         client_id: Input[str] | None = None,
         prefix_list_id: Input[str] | None = None,
-    ) -> None:
-        vpc.SecurityGroupIngressRule(
+    ) -> vpc.SecurityGroupIngressRule:
+        return vpc.SecurityGroupIngressRule(
             name,
             security_group_id=self.security_groups[row.server].id,
             description=words,
@@ -269,8 +277,8 @@ class Network(ComponentResource):
         words: str,
         server_id: Input[str] | None = None,
         cidr: str | None = None,
-    ) -> None:
-        vpc.SecurityGroupEgressRule(
+    ) -> vpc.SecurityGroupEgressRule:
+        return vpc.SecurityGroupEgressRule(
             name,
             security_group_id=self.security_groups[row.client].id,
             description=words,

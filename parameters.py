@@ -36,8 +36,11 @@ class SecretParameters(ComponentResource):
         self, name: str, args: SecretParametersArgs, opts: ResourceOptions | None = None
     ) -> None:
         super().__init__("otakaro:index:SecretParameters", name, None, opts)
-        # A parameter that people edit is theirs from the moment it exists.
-        edited = ResourceOptions(parent=self, ignore_changes=["value"])
+        # A parameter that people edit is theirs from the moment it exists: any update of ours would
+        # write the value that we know, the placeholder, over theirs.
+        edited = ResourceOptions(
+            parent=self, ignore_changes=["value", "type", "description", "tier", "keyId"]
+        )
         ours = ResourceOptions(parent=self)
         filled = dict(args.filled) | {
             # Letters and digits only: the application writes them unescaped into URLs and XML.

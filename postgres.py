@@ -41,6 +41,7 @@ class PostgresInstance(ComponentResource):
         self._name = name
         self._args = args
         self._child = ResourceOptions(parent=self)
+        kept = ResourceOptions(parent=self, protect=args.protect, depends_on=self._log_groups())
         settings = args.settings
         major = settings.engine_version.split(".")[0]
 
@@ -64,6 +65,7 @@ class PostgresInstance(ComponentResource):
             engine="postgres",
             engine_version=settings.engine_version,
             auto_minor_version_upgrade=True,
+            allow_major_version_upgrade=True,  # when the settings name another one
             instance_class=settings.instance_class,
             storage_type="gp3",
             allocated_storage=settings.storage,
@@ -92,8 +94,7 @@ class PostgresInstance(ComponentResource):
             monitoring_interval=60,
             monitoring_role_arn=self._monitoring_role(),
             enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
-            # RDS makes the groups itself otherwise, and keeps everything for ever.
-            opts=ResourceOptions(parent=self, depends_on=self._log_groups()),
+            opts=kept,
         )
         alias = PrivateName(
             f"{name}-name",
@@ -125,6 +126,7 @@ class PostgresInstance(ComponentResource):
         return arn
 
     def _log_groups(self) -> list[cloudwatch.LogGroup]:
+        """RDS would make them itself, and keep everything for ever."""
         return [
             cloudwatch.LogGroup(
                 f"{self._name}-{log}",
@@ -206,5 +208,7 @@ class PostgresInstance(ComponentResource):
             input="{}",
             triggers={"code": function.code_sha256},
             # It reads the password from Parameter Store, which is outside the VPC.
-            opts=ResourceOptions(parent=self, depends_on=args.network.egress),
+            opts=ResourceOptions(
+                parent=self, depends_on=[*args.network.egress, *args.network.rules["bootstrap"]]
+            ),
         )

@@ -4,13 +4,11 @@ Types and defaults stand in `Pulumi.yaml`; what a value may be stands here. All 
 together, each with its key, its value, what is allowed and the command that mends it.
 """
 
-import difflib
 import ipaddress
-import json
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal, TypeVar, get_args
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
 
 import pulumi
 from pulumi.runtime.config import (
@@ -20,12 +18,13 @@ from pulumi.runtime.config import (
     is_config_secret,
 )
 
+from config_reader import ConfigReader
+
 Access = Literal["required", "from-map", "open"]
 Architecture = Literal["X86_64", "ARM64"]
 Insights = Literal["disabled", "enabled", "enhanced"]
 FlowLogTraffic = Literal["REJECT", "ACCEPT", "ALL"]
 RedisTls = Literal["preferred", "required"]
-_Choice = TypeVar("_Choice", bound=str)
 _ACCESS: Final[tuple[Access, ...]] = get_args(Access)
 _ARCHITECTURE: Final[tuple[Architecture, ...]] = get_args(Architecture)
 _INSIGHTS: Final[tuple[Insights, ...]] = get_args(Insights)
@@ -52,13 +51,15 @@ LOG_RETENTION_DAYS = (
 )
 # RDS and ElastiCache user guides, supported classes: burstable ones, then by family.
 _RDS_CLASS = re.compile(
-    r"db\.(t3\.(micro|small|medium|large|x?2?xlarge)|t4g\.(micro|small|medium|large|2?xlarge)"
+    r"db\.(t3\.(micro|small|medium|large|2?xlarge)|t4g\.(micro|small|medium|large|2?xlarge)"
     r"|[mr](5d?|6gd?|6id?|7gd?|7i|8gd?)\.(large|(2|4|8|12|16|24)?xlarge)|x2g\.(large|\d*xlarge))"
 )
 _REDIS_NODE = re.compile(
     r"cache\.(t3\.(micro|small|medium)|t4g\.(micro|small|medium)"
     r"|[mr](5|6g|7g)\.(large|(2|4|8|12|16|24)?xlarge))"
 )
+# The oldest minor of each major that RDS still creates (RDS release notes, PostgreSQL calendar).
+_POSTGRES_OLDEST: Mapping[str, int] = {"15": 13, "16": 9, "17": 5, "18": 1}
 _POSTGRES_VERSION = re.compile(r"(1[5-8])(\.\d{1,2})?")
 _REDIS_VERSION = re.compile(r"7\.[01]")
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
@@ -170,19 +171,20 @@ class Settings:
         Raises:
             SettingsError: with every problem found, when there is one.
         """
-        region = pulumi.Config("aws").get("region")
+        region = pulumi.Config("aws").get("region") or ""
         prefix = f"{config.name}:"
         stack = {**get_config_env(), **CONFIG.get()}
         values = {k.removeprefix(prefix): str(v) for k, v in stack.items() if k.startswith(prefix)}
         marked = set(get_config_secret_keys_env())
         secret = {k for k in values if is_config_secret(prefix + k) or prefix + k in marked}
-        reader = _Reader(config.name, values, secret)
-        if region is None:
+        reader = ConfigReader(config.name, values, secret)
+        if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
+            what = f"is {region!r}" if region else "is missing"
             reader.problems.append(
-                "aws:region is missing; allowed: an AWS region, ap-southeast-2 for production."
+                f"aws:region {what}; allowed: an AWS region, ap-southeast-2 for production."
                 " Mend it with: pulumi config set aws:region ap-southeast-2"
             )
-        settings = _read(reader, region or "")
+        settings = _read(reader, region)
         reader.refuse_unknown_keys()
         if reader.problems:
             count = len(reader.problems)
@@ -193,13 +195,16 @@ class Settings:
         return settings
 
 
-def _read(read: "_Reader", region: str) -> Settings:
+def _read(read: ConfigReader, region: str) -> Settings:
     # A prefix of 14 leaves room for '-geoserver' and the provider's suffix in the 32 characters
     # that a target group's name may have (Elastic Load Balancing API, CreateTargetGroup).
     prefix = read.text(
         "namePrefix",
-        r"(?=.{2,14}$)[a-z][a-z0-9]*(-[a-z0-9]+)*",
-        "2 to 14 lower-case letters, digits and single hyphens, beginning with a letter",
+        # SSM keeps names that begin with aws or ssm for itself, EC2 those with sg-, and Elastic
+        # Load Balancing those with internal-.
+        r"(?=.{2,14}$)(?!aws|ssm|(sg|internal)(-|$))[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        "2 to 14 lower-case letters, digits and single hyphens, beginning with a letter, but not"
+        " with aws, ssm, sg- or internal-, which AWS reserves",
         "otakaro-dt",
     )
     zone = read.text("dnsZone", _HOST, "a domain name in lower case", "digitaltwins.nz")
@@ -245,18 +250,20 @@ def _read(read: "_Reader", region: str) -> Settings:
     )
 
 
-def _zones(read: "_Reader", region: str) -> tuple[str, ...]:
+def _zones(read: ConfigReader, region: str) -> tuple[str, ...]:
     letters = read.names("zones")
     if not 2 <= len(letters) <= 3 or len(set(letters)) != len(letters):
-        read.problem("zones", "two or three different zones", "--path 'otakaro:zones[1]' b")
+        allowed = "two or three different zones"
     elif wrong := [letter for letter in letters if not re.fullmatch("[a-f]", letter)]:
-        read.problem(
-            "zones", f"zone letters a to f, not {wrong[0]!r}", "--path 'otakaro:zones[0]' a"
-        )
+        allowed = f"zone letters a to f, not {wrong[0]!r}"
+    else:
+        return tuple(region + letter for letter in letters)
+    if read.sound("zones"):
+        read.problem_with_command("zones", allowed, read.back_to_default("zones"))
     return tuple(region + letter for letter in letters)
 
 
-def _cidr(read: "_Reader") -> str:
+def _cidr(read: ConfigReader) -> str:
     """/16 is the widest range that a VPC takes; a /23 leaves /26 subnets: an Application Load
     Balancer needs /27 (its user guide, "Subnets"), tasks and functions room beside it."""
     allowed = "a private IPv4 range (RFC 1918), /16 to /23, that begins on its own boundary"
@@ -272,109 +279,114 @@ def _cidr(read: "_Reader") -> str:
         or not 16 <= network.prefixlen <= 23
         or not any(network.subnet_of(private) for private in _PRIVATE)
     ):
-        read.problem("vpcCidr", allowed, "otakaro:vpcCidr 10.0.0.0/16")
+        read.problem("vpcCidr", allowed, "10.0.0.0/16")
     return text
 
 
-def _hosts(read: "_Reader", zone: str) -> Hosts:
-    defaults = {"mapHost": f"otakaro.{zone}"}
+def _hosts(read: ConfigReader, zone: str) -> Hosts:
+    taken: list[str] = []
 
     def host(key: str, default: str) -> str:
-        allowed = f"a host name within the zone {zone}"
+        allowed = f"a host name within the zone {zone}, different from the other hosts"
         name = read.text(key, re.compile(f"|{_HOST.pattern}"), allowed, default)
-        if name and zone and not name.endswith("." + zone):
-            read.problem(key, allowed, f"otakaro:{key} {default}")
+        if name and zone and (not name.endswith("." + zone) or name in taken):
+            read.problem(key, allowed, default)
             return default
-        return name or default
+        taken.append(name or default)
+        return taken[-1]
 
-    site = host("mapHost", defaults["mapHost"])
-    hosts = Hosts(
+    site = host("mapHost", f"otakaro.{zone}")
+    return Hosts(
         map=site,
         api=host("apiHost", f"api.{site}"),
         geoserver=host("geoserverHost", f"gs.{site}"),
     )
-    if len(set(hosts.all)) < len(hosts.all):
-        read.problem("mapHost", "three different hosts", f"otakaro:mapHost otakaro.{zone}")
-    return hosts
 
 
-def _parameter_names(read: "_Reader") -> tuple[str, ...]:
+def _parameter_names(read: ConfigReader) -> tuple[str, ...]:
     key = "secretParameterNames"
     names = read.names(key)
-    wrong = []
-    for name in dict.fromkeys(names):
+    if not read.sound(key):
+        return names
+    wrong: list[str] = []
+    commands: list[str] = []
+    # From the last to the first, so that no removal moves those that are still to be removed.
+    for index, name in reversed(list(enumerate(names))):
         # They become environment variables and the last part of an SSM parameter's name.
         if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,99}", name):
             wrong.append(f"{name!r} is not made of capitals, digits and '_'")
         elif name.startswith(("AWS_", "SSM_", "ECS_")):
             wrong.append(f"{name!r} is reserved by AWS")
-        if names.count(name) > 1:
-            wrong.append(f"{name!r} stands there {names.count(name)} times")
-    wrong += [
-        f"{name!r} is not among them, which the application cannot do without"
-        for name in INTERNAL_PARAMETERS
-        if name not in names
-    ]
+        elif name in names[:index]:
+            wrong.append(f"{name!r} stands there more than once")
+        else:
+            continue
+        commands.append(read.without_item(key, index))
+    missing = [name for name in INTERNAL_PARAMETERS if name not in names]
+    end = len(names) - len(commands)
+    for index, name in enumerate(missing, end):
+        wrong.append(f"{name} is not among them, and the application needs it")
+        commands.append(read.with_item(key, index, name))
     if wrong:
-        allowed = "different names of capitals, digits and '_' with " + " and ".join(
-            INTERNAL_PARAMETERS
-        )
-        read.problem(
-            key, f"{allowed}; {', '.join(wrong)}", f"--path 'otakaro:{key}[{len(names)}]' NAME"
+        read.problem_with_command(
+            key,
+            f"different names of capitals, digits and '_'; here {', '.join(wrong)}",
+            " && ".join(commands),
         )
     return names
 
 
-def _service(read: "_Reader", name: str, *, single: bool = False) -> ServiceSize:
-    cpu = read.integer(f"{name}Cpu", 256, 16384)
-    memory = read.integer(f"{name}Memory", 512, 122880)
+def _service(read: ConfigReader, name: str, *, single: bool = False) -> ServiceSize:
+    cpu = read.integer(f"{name}Cpu", 256, 16384, clamp=False)
+    memory = read.integer(f"{name}Memory", 512, 122880, clamp=False)
     if cpu not in FARGATE_MEMORY:
         offered = ", ".join(map(str, FARGATE_MEMORY))
-        read.problem(f"{name}Cpu", f"a size that Fargate has: {offered}", f"otakaro:{name}Cpu 1024")
-    elif memory not in FARGATE_MEMORY[cpu]:
+        if read.sound(f"{name}Cpu"):
+            read.problem(f"{name}Cpu", f"a size that Fargate has: {offered}", "1024")
+    elif memory not in FARGATE_MEMORY[cpu] and read.sound(f"{name}Cpu", f"{name}Memory"):
         sizes = sorted(FARGATE_MEMORY[cpu])
         read.problem(
             f"{name}Memory",
             f"a size that Fargate offers with {cpu} cpu units: {sizes[0]} to {sizes[-1]} MiB in"
             f" steps of {sizes[1] - sizes[0]}",
-            f"otakaro:{name}Memory {sizes[0]}",
+            str(sizes[0]),
         )
     if single:
         return ServiceSize(cpu=cpu, memory=memory, desired=1, minimum=1, maximum=1)
     minimum = read.integer(f"{name}Min", 1, 100)
     maximum = read.integer(f"{name}Max", 1, 100)
     desired = read.integer(f"{name}Desired", 1, 100)
-    if minimum > maximum:
-        read.problem(f"{name}Min", f"at most {name}Max ({maximum})", f"otakaro:{name}Min {maximum}")
-    elif not minimum <= desired <= maximum:
+    if not read.sound(f"{name}Min", f"{name}Max"):
+        pass  # nothing to compare with
+    elif minimum > maximum:
+        read.problem(f"{name}Min", f"at most {name}Max ({maximum})", str(min(desired, maximum)))
+    elif read.sound(f"{name}Desired") and not minimum <= desired <= maximum:
         read.problem(
             f"{name}Desired",
             f"from {name}Min ({minimum}) to {name}Max ({maximum})",
-            f"otakaro:{name}Desired {minimum}",
+            str(minimum),
         )
     return ServiceSize(cpu=cpu, memory=memory, desired=desired, minimum=minimum, maximum=maximum)
 
 
-def _database(read: "_Reader") -> DatabaseSettings:
+def _database(read: ConfigReader) -> DatabaseSettings:
     storage = read.integer("databaseStorage", 20, 65536)
     ceiling = read.integer("databaseMaxStorage", 22, 65536)
     # RDS user guide, "Managing capacity automatically": at least 10 % above the allocated storage.
-    if ceiling * 10 < storage * 11:
+    if read.sound("databaseStorage", "databaseMaxStorage") and ceiling * 10 < storage * 11:
         least = -(-storage * 11 // 10)
         read.problem(
             "databaseMaxStorage",
             f"at least {least}, 10 % above databaseStorage",
-            f"otakaro:databaseMaxStorage {least}",
+            str(least),
         )
     backup, maintenance = _windows(read)
     return DatabaseSettings(
         # The application puts it unescaped into URLs and XML, so letters and digits only.
         password=read.secret(
-            "databasePassword", r"[A-Za-z0-9]{12,128}", "12 to 128 letters, digits"
+            "databasePassword", r"[A-Za-z0-9]{12,128}", "12 to 128 letters and digits"
         ),
-        engine_version=read.text(
-            "databaseEngineVersion", _POSTGRES_VERSION, "a PostgreSQL version, 15 to 18", "17"
-        ),
+        engine_version=_engine_version(read),
         instance_class=read.text(
             "databaseInstanceClass", _RDS_CLASS, "an RDS instance class", "db.t4g.small"
         ),
@@ -389,7 +401,17 @@ def _database(read: "_Reader") -> DatabaseSettings:
     )
 
 
-def _windows(read: "_Reader") -> tuple[str, str]:
+def _engine_version(read: ConfigReader) -> str:
+    key, allowed = "databaseEngineVersion", "a PostgreSQL version, 15 to 18"
+    version = read.text(key, _POSTGRES_VERSION, allowed, "17")
+    major, _, minor = version.partition(".")
+    if minor and int(minor) < _POSTGRES_OLDEST[major]:
+        oldest = f"{major}.{_POSTGRES_OLDEST[major]}"
+        read.problem(key, f"{oldest} or newer, which RDS still creates, or just {major}", major)
+    return version
+
+
+def _windows(read: ConfigReader) -> tuple[str, str]:
     """RDS refuses windows of less than half an hour, and such as overlap (RDS user guide, "Backup
     window" and "Maintenance window")."""
     keys = ("databaseBackupWindow", "databaseMaintenanceWindow")
@@ -406,12 +428,16 @@ def _windows(read: "_Reader") -> tuple[str, str]:
         spans.append((begin, (end - begin) % cycle))
     for key, (_, length), words, example in zip(keys, spans, allowed, examples, strict=True):
         if length < 30:
-            read.problem(key, words, f"otakaro:{key} {example}")
+            read.problem(key, words, example)
     (begins, lasts), (opens, stays) = spans
     # The backup begins within the maintenance, or the maintenance within the backup.
-    if (begins - opens) % day < stays or (opens - begins) % day < lasts:
+    overlap = (begins - opens) % day < stays or (opens - begins) % day < lasts
+    if overlap and read.sound(*keys):
+        free = [(opens + stays + minutes) % day for minutes in (30, 60)]
         read.problem(
-            keys[0], f"no overlap with {keys[1]} ({maintenance})", f"otakaro:{keys[0]} 15:00-15:30"
+            keys[0],
+            f"no overlap with {keys[1]} ({maintenance})",
+            "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in free),
         )
     return backup, maintenance
 
@@ -423,7 +449,7 @@ def _minute(moment: str) -> int:
     return (days.index(day[0]) * 24 if day else 0) * 60 + int(hour) * 60 + int(minute)
 
 
-def _edge(read: "_Reader") -> EdgeSettings:
+def _edge(read: ConfigReader) -> EdgeSettings:
     return EdgeSettings(
         # RFC 7617: a user-id has no colon; neither has a control character.
         user=read.secret(
@@ -442,99 +468,10 @@ def _edge(read: "_Reader") -> EdgeSettings:
     )
 
 
-def _log_days(read: "_Reader") -> int:
+def _log_days(read: ConfigReader) -> int:
     days = read.integer("logRetentionDays", 1, 3653)
-    if days not in LOG_RETENTION_DAYS:
+    if days not in LOG_RETENTION_DAYS and read.sound("logRetentionDays"):
         nearest = min(LOG_RETENTION_DAYS, key=lambda allowed: abs(allowed - days))
         allowed = ", ".join(map(str, LOG_RETENTION_DAYS))
-        read.problem("logRetentionDays", f"one of {allowed}", f"otakaro:logRetentionDays {nearest}")
+        read.problem("logRetentionDays", f"one of {allowed}", str(nearest))
     return days
-
-
-@dataclass
-class _Reader:
-    """Takes typed values out of the stack's texts and collects what is wrong with them."""
-
-    namespace: str
-    values: Mapping[str, str]
-    secrets: Collection[str]
-    problems: list[str] = field(default_factory=list)
-    known: set[str] = field(default_factory=set)
-
-    def problem(self, key: str, allowed: str, command: str) -> None:
-        """Note that the value of `key` is not `allowed`; `command` follows `pulumi config set`."""
-        shown = "(hidden)" if key in self.secrets else repr(self.values.get(key, ""))
-        self._note(key, f"is {shown}", allowed, f"pulumi config set {command}")
-
-    def text(self, key: str, pattern: str | re.Pattern[str], allowed: str, example: str) -> str:
-        """The value of `key` if it matches `pattern` as a whole, else '' and a problem."""
-        value = self._value(key, allowed, f"{self.namespace}:{key} {example}")
-        if value is None:
-            return ""
-        if not re.fullmatch(pattern, value):
-            self.problem(key, allowed, f"{self.namespace}:{key} {example}")
-            return ""
-        return value
-
-    def choice(self, key: str, options: Sequence[_Choice]) -> _Choice:
-        """The one of `options` that the value of `key` is; the first with a problem when none."""
-        value = self.text(key, "|".join(options), "one of " + ", ".join(options), options[0])
-        return next((option for option in options if option == value), options[0])
-
-    def boolean(self, key: str) -> bool:
-        return self.choice(key, ("true", "false")) == "true"
-
-    def integer(self, key: str, least: int, most: int) -> int:
-        """The whole number of `key`; `least` with a problem when it isn't one within the bounds."""
-        allowed = f"a whole number from {least} to {most}"
-        value = self.text(key, r"-?\d{1,9}", allowed, str(least))
-        if value and not least <= int(value) <= most:
-            self.problem(
-                key, allowed, f"{self.namespace}:{key} {min(max(int(value), least), most)}"
-            )
-            return least
-        return int(value) if value else least
-
-    def names(self, key: str) -> tuple[str, ...]:
-        """The list of texts of `key`."""
-        command = f"--path '{self.namespace}:{key}[0]' NAME"
-        value = self._value(key, "a list of names", command)
-        try:
-            items = json.loads(value) if value is not None else []
-        except ValueError:
-            items = None
-        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-            self.problem(key, "a list of names", command)
-            return ()
-        return tuple(items)
-
-    def secret(self, key: str, pattern: str, allowed: str) -> pulumi.Output[str]:
-        """The value of `key` as a secret; it must be stored as one, and is never shown."""
-        command = f"--secret {self.namespace}:{key}"
-        value = self._value(key, allowed, command)
-        if value is not None and key not in self.secrets:
-            self._note(key, "is stored in plain text", "a secret", f"pulumi config set {command}")
-        elif value is not None and not re.fullmatch(pattern, value):
-            self.problem(key, allowed, command)
-        return pulumi.Output.secret(value or "")
-
-    def refuse_unknown_keys(self) -> None:
-        for key in sorted(set(self.values) - self.known):
-            near = difflib.get_close_matches(key, self.known, 1)
-            self._note(
-                key,
-                "is not a setting of this program",
-                f"those in Pulumi.yaml{f', such as {near[0]}' if near else ''}",
-                f"pulumi config rm {self.namespace}:{key}",
-            )
-
-    def _value(self, key: str, allowed: str, command: str) -> str | None:
-        self.known.add(key)
-        if key not in self.values:
-            self._note(key, "is missing", allowed, f"pulumi config set {command}")
-        return self.values.get(key)
-
-    def _note(self, key: str, what: str, allowed: str, command: str) -> None:
-        self.problems.append(
-            f"{self.namespace}:{key} {what}; allowed: {allowed}. Mend it with: {command}"
-        )

@@ -56,7 +56,7 @@ def test_the_zone_is_made_where_the_stack_says_so(production: Recording, local: 
 
 def test_a_stack_at_home_in_cloudfronts_region_has_one_certificate() -> None:
     def build() -> None:
-        zone = HostedZone("zone", domain="example.org", create=False)
+        zone = HostedZone("zone", domain="example.org", create=False, protect=False)
         regions = ["us-east-1", "us-east-1"]
         Certificate("cert", CertificateArgs(hosts=["a.example.org"], zone=zone, regions=regions))
 

@@ -143,7 +143,6 @@ def test_postgis_is_made_once_the_database_can_be_reached(production: Recording)
     assert routes <= waits
 
 
-@pytest.mark.xfail(reason="rules are waited for by nothing that connects", strict=True)
 def test_postgis_waits_for_the_rules_that_let_it_through(production: Recording) -> None:
     waits = waits_for(production, production.one("lambda/invocation:Invocation", BOOTSTRAP))
     assert {

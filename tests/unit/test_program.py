@@ -173,7 +173,6 @@ REPLACED = [
 ]
 
 
-@pytest.mark.xfail(reason="protection is inherited by all of a component", strict=True)
 @pytest.mark.parametrize(("kind", "change"), REPLACED, ids=[kind for kind, _ in REPLACED])
 def test_what_must_be_replaced_one_day_is_not_protected(
     production: Recording, kind: str, change: str
