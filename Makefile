@@ -2,21 +2,22 @@
 PYTHON ?= python3
 STACK ?= local
 SET ?=
-export STACK LOCAL_PORT
+export STACK LOCAL_PORT VALUE
 
 RUN = $(PYTHON) -m local
 READY = $(PYTHON) -m local.bootstrap
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh down outputs status reset test unit local-test check format bench \
-  diagram python
+.PHONY: help up preview refresh down outputs status reset push secret restart test unit local-test \
+  check format bench diagram python
 
 help: ## What there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  STACK=production        its own configuration, with stand-in secrets (default: local)'
 	@echo '  SET="natGateways=2 ..." other values for settings, in up and preview'
+	@echo '  IMAGE=... TAG=...       what to push (default: a small new image); CRASH=1: one that crashes'
 	@echo '  LOCAL_PORT=4567         another port for the emulator'
 
 up: python ## Deploy the stack on the emulated AWS; again: no change
@@ -39,6 +40,16 @@ status: python ## What runs and what is deployed
 
 reset: python ## End the emulator and forget the local state
 	@$(RUN) reset
+
+push: python ## Push an image and watch its services roll: SERVICE=backend, terriamap or geoserver
+	@$(RUN) push --service '$(SERVICE)' $(if $(IMAGE),--image '$(IMAGE)') $(if $(TAG),--tag '$(TAG)') \
+	  $(if $(filter-out 0,$(CRASH)),--crash)
+
+secret: python ## Change a run-time secret and watch its readers restart: NAME=... VALUE=...
+	@$(RUN) secret --name '$(NAME)'
+
+restart: python ## Deploy a service's image afresh: SERVICE=backend, terriamap or geoserver
+	@$(RUN) restart --service '$(SERVICE)'
 
 test: python ## All tests: unit, contract, local
 	@$(READY)

@@ -1,4 +1,4 @@
-"""The commands: up, preview, refresh, down, outputs, status, reset."""
+"""The commands: up, preview, refresh, down, outputs, status, reset; push, secret, restart."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 from pulumi.automation.errors import CommandError
 
-from local import bootstrap, console, emulator, lock, paths, report, stackfile
+from local import bootstrap, console, emulator, lock, paths, report, rolling, stackfile
 from local.account import Held
 from local.errors import LocalError
 from local.events import Steps
@@ -161,7 +161,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m local", description="The program on an emulated AWS, by the real engine."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for run in (up, preview, refresh, down, outputs, status, reset):
+    rolls = (rolling.push, rolling.secret, rolling.restart)
+    for run in (up, preview, refresh, down, outputs, status, reset, *rolls):
         command = commands.add_parser(run.__name__, help=(run.__doc__ or "").splitlines()[0])
         command.set_defaults(run=run)
         command.add_argument("--stack", default=os.environ.get("STACK") or stackfile.STACKS[0])
@@ -169,6 +170,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--set", action="append", default=[], metavar="KEY=VALUE", help="try a setting"
             )
+        if run in rolls:
+            rolling.arguments(command, run.__name__)
         if run is outputs:
             command.add_argument("--show-secrets", action="store_true")
     return parser

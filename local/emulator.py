@@ -24,6 +24,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 FREE_SECONDS = 2.0
 REQUIREMENTS = paths.ROOT / "local" / "requirements-emulator.txt"
+GATEWAY = paths.ROOT / "local" / "gateway.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,18 +92,17 @@ def port_wanted() -> int:
     return int(text)
 
 
-def _program() -> Path:
-    """The emulator's program, installed once for all checkouts."""
+def _python() -> Path:
+    """The interpreter of the emulator's environment, installed once for all checkouts."""
     name = "ministack-py{}.{}".format(*sys.version_info[:2])
     try:
-        python = bootstrap.install(paths.cache() / name, [REQUIREMENTS], "the emulator")
+        return bootstrap.install(paths.cache() / name, [REQUIREMENTS], "the emulator")
     except bootstrap.BootstrapError as error:
         raise LocalError(str(error)) from error
-    return python.with_name("ministack")
 
 
 def _start(port: int) -> Emulator:
-    program = _program()
+    python = _python()
     deadline = time.monotonic() + FREE_SECONDS  # one that just ended may still hold it
     while _taken(port) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -117,7 +117,7 @@ def _start(port: int) -> Emulator:
     log = _log_file()
     with log.open("ab") as output:
         child = subprocess.Popen(
-            [program],
+            [python, "-P", GATEWAY],  # -P: our modules are none of its business
             env=environment(port, home, scratch, behind),
             cwd=home,
             stdin=subprocess.DEVNULL,
