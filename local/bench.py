@@ -143,7 +143,7 @@ def _bare_program(recording: Recording) -> Callable[[], None]:
 
 def _snake(key: str, accepted: Any) -> str:
     plain = {name.replace("_", "").lower(): name for name in accepted}
-    return plain.get(key.lower(), key)
+    return str(plain.get(key.lower(), key))
 
 
 def stack(rounds: int) -> dict[str, list[float]]:
@@ -151,6 +151,7 @@ def stack(rounds: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {"up": [], "no change": []}
     for _ in range(rounds):
         with opened(STACK) as session:
+            session.give_database()
             times["up"].append(_timed(session.stack.up))
         with opened(STACK) as session:
             times["no change"].append(_timed(session.stack.up))

@@ -5,6 +5,7 @@ lets which one in, which rule feeds which queue), so the picture cannot say more
 """
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -63,7 +64,7 @@ class Arrow:
     start: str
     end: str
     label: str
-    kind: str  # traffic, image, event or note
+    kind: str  # traffic, image, event, note, or all: an event for every service
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _parts(recording: Recording, prefix: str) -> Iterator[Part]:
             elif "replicationGroup" in kind:
                 label = f"Redis {size['engineVersion']}\n{size['nodeType']}"
             elif "distribution" in kind:
-                label = size["aliases"][0]
+                label = re.sub(r"\.([^.]+\.[^.]+)$", r"\n\1", size["aliases"][0])
             yield Part(group, resource.name, label or name, icon.__name__)
     for resource in recording.of("lambda/function:Function"):
         name = resource.name.removeprefix(prefix + "-")
@@ -143,7 +144,7 @@ def _edge(recording: Recording) -> Iterator[Arrow]:
             function = association["lambdaArn"].split(":")[-2]
             yield Arrow(site.name, function, "", "note")
     bucket = balancer.inputs["accessLogs"]["bucket"]
-    yield Arrow(balancer.name, bucket, "access logs", "note")
+    yield Arrow(balancer.name, bucket, "", "note")
 
 
 def _inside(recording: Recording) -> Iterator[Arrow]:
@@ -193,8 +194,9 @@ def _rollout(recording: Recording) -> Iterator[Arrow]:
         queue = mapping.inputs["eventSourceArn"].split(":")[-1].removesuffix(".fifo")
         yield Arrow(queue, mapping.inputs["functionName"], "", "event")
     [rollout] = [r for r in recording.of("lambda/function:Function") if "rollout" in r.name]
-    for name in services:
-        yield Arrow(rollout.name, name, "", "event")
+    # One arrow to them all; the picture ends it at the box around them.
+    yield Arrow(rollout.name, min(services), "", "all")
+    yield Arrow("secrets", min(services), "", "all")
     for topic in recording["sns/topic:Topic"]:
         yield Arrow("alarms", topic, "", "note")
         yield Arrow(rollout.name, topic, "", "note")
@@ -202,8 +204,9 @@ def _rollout(recording: Recording) -> Iterator[Arrow]:
 
 STYLES = {
     "traffic": {"color": "#1f6feb", "penwidth": "1.6"},
-    "image": {"color": "#bf5b00", "style": "dashed"},
+    "image": {"color": "#bf5b00", "style": "dashed", "constraint": "false"},
     "event": {"color": "#8250df", "style": "dashed"},
+    "all": {"color": "#8250df", "style": "dashed", "lhead": f"cluster_{RUN}"},
     "note": {"color": "#6e7781", "style": "dotted"},
 }
 _ALL_ICONS = {
@@ -223,8 +226,11 @@ def draw(image: Picture, path: Path) -> None:
         filename=str(path.with_suffix("")),
         outformat="png",
         show=False,
-        direction="LR",
-        graph_attr={"bgcolor": "white", "pad": "0.3", "nodesep": "0.35", "ranksep": "1.1"},
+        direction="TB",
+        graph_attr={
+            **{"bgcolor": "white", "pad": "0.3", "nodesep": "0.6", "ranksep": "1.0"},
+            **{"compound": "true", "splines": "spline", "newrank": "true"},
+        },
         node_attr={"fontsize": "12"},
     ):
         nodes: dict[str, Node] = {}
