@@ -228,8 +228,13 @@ def draw(image: Picture, path: Path) -> None:
         show=False,
         direction="TB",
         graph_attr={
-            **{"bgcolor": "white", "pad": "0.3", "nodesep": "0.6", "ranksep": "1.0"},
-            **{"compound": "true", "splines": "spline", "newrank": "true"},
+            "bgcolor": "white",
+            "pad": "0.3",
+            "nodesep": "0.6",
+            "ranksep": "1.0",
+            "compound": "true",
+            "splines": "spline",
+            "newrank": "true",
         },
         node_attr={"fontsize": "12"},
     ):
