@@ -1,8 +1,8 @@
 """Deployment packages of Lambda functions: a folder's code and the libraries that it imports."""
 
 from collections.abc import Sequence
-from importlib.metadata import files
-from pathlib import Path, PurePosixPath
+from importlib.metadata import distribution
+from pathlib import Path
 
 import pulumi
 
@@ -29,11 +29,14 @@ def function_package(
         path.name: pulumi.FileAsset(str(path)) for path in sorted((LAMBDAS / name).glob("*.py"))
     }
     for library in libraries:
-        for file in files(library) or ():
+        installed = distribution(library)
+        root = installed.locate_file("")
+        for file in installed.files or ():
             # A library may ask for its own version, which stands in METADATA.
-            wanted = PurePosixPath(file).suffix == ".py" or file.name == "METADATA"
+            wanted = file.suffix == ".py" or file.name == "METADATA"
             if wanted and ".." not in file.parts:
-                sources[str(PurePosixPath(file))] = pulumi.FileAsset(str(file.locate()))
+                path = str(file)
+                sources[path] = pulumi.FileAsset(f"{root}/{path}")
     for path, text in (texts or {}).items():
         sources[path] = pulumi.StringAsset(text)
     return pulumi.AssetArchive(sources)

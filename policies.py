@@ -1,5 +1,6 @@
 """IAM documents in AWS's own JSON: who may take a role, and what its holder may do."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -8,9 +9,9 @@ from pulumi import Input, Output
 Conditions = Mapping[str, Mapping[str, Input[str] | Sequence[Input[str]]]]
 
 
-def trust(*services: str) -> Output[str]:
+def trust(*services: str) -> str:
     """The trust policy of a role that the AWS `services` (principals) take."""
-    return Output.json_dumps(
+    return json.dumps(
         {
             "Version": "2012-10-17",
             "Statement": [
