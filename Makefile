@@ -45,7 +45,7 @@ push: python ## Push an image and watch its services roll: SERVICE=backend, terr
 	@$(RUN) push --service '$(SERVICE)' $(if $(IMAGE),--image '$(IMAGE)') $(if $(TAG),--tag '$(TAG)') \
 	  $(if $(filter-out 0,$(CRASH)),--crash)
 
-secret: python ## Change a run-time secret and watch its readers restart: NAME=... VALUE=...
+secret: python ## Change a run-time secret and watch its readers restart: NAME=... (VALUE=..., else it asks)
 	@$(RUN) secret --name '$(NAME)'
 
 restart: python ## Deploy a service's image afresh: SERVICE=backend, terriamap or geoserver

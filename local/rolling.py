@@ -89,7 +89,7 @@ def secret(arguments: argparse.Namespace) -> None:
     if not value and sys.stdin.isatty():
         value = getpass.getpass(f"Value of {name}: ")
     if not value:
-        raise LocalError("there is no value: `make secret NAME=... VALUE=...`")
+        raise LocalError(f"there is no value for {name}: `make secret NAME=... VALUE=...`")
     watch = Watch(rollout)
     version = rollout.account.client("ssm").put_parameter(
         Name=name, Value=value, Type="SecureString", Overwrite=True

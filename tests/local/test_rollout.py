@@ -1,0 +1,338 @@
+"""A push or a secret's edit, and nothing else: the rules, queues and function do the rest.
+
+The tests go on from each other, in their order, on one deployed stack. While edits of a secret wait
+for the end of their burst, those tests run that touch none of its readers.
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dxf
+import pytest
+
+from local import images
+from tests.local.stack import Local
+
+STACK = "local"
+PREFIX = "otakaro-local"
+BACKEND = [f"{PREFIX}-backend-celery", f"{PREFIX}-backend-flask"]
+GEOSERVER, TERRIAMAP = f"{PREFIX}-geoserver", f"{PREFIX}-terriamap"
+BY_HAND = ["LINZ_API_KEY", "MFE_API_KEY", "NIWA_API_KEY", "STATSNZ_API_KEY"]
+SETTING = ("--set", "geoserverMemory=6144")  # is in an environment variable of GeoServer's
+DELAY = 5  # s that a push waits in its queue
+BURST = 60  # s that edits of secrets do
+
+
+class World:
+    """What AWS says about the stack."""
+
+    def __init__(self, local: Local) -> None:
+        self.local = local
+        function = local.aws("lambda").get_function_configuration(FunctionName=f"{PREFIX}-rollout")
+        self.variables: dict[str, str] = function["Environment"]["Variables"]
+        self.services: dict[str, Any] = json.loads(self.variables["SERVICES"])
+        self.cluster = self.variables["CLUSTER"]
+
+    def deployments(self, service: str) -> list[dict[str, Any]]:
+        """A service's deployments, the newest first, those left out that another overtook."""
+        listed = self.local.aws("ecs").list_service_deployments(
+            cluster=self.cluster, service=service
+        )["serviceDeployments"]
+        return [one for one in listed if "Superseded" not in one.get("statusReason", "")]
+
+    def counts(self, *services: str) -> dict[str, int]:
+        """How many deployments each service, or each of these, has had."""
+        return {service: len(self.deployments(service)) for service in services or self.services}
+
+    def image(self, service: str) -> str | None:
+        """The digest of the newest deployment's image."""
+        revision = self.deployments(service)[0]["targetServiceRevisionArn"]
+        found = self.local.aws("ecs").describe_service_revisions(serviceRevisionArns=[revision])
+        (container,) = found["serviceRevisions"][0]["containerImages"] or [{}]
+        digest: str | None = container.get("imageDigest")
+        return digest
+
+    def tasks(self, service: str) -> tuple[int, int]:
+        """Asked for, and running."""
+        found = self.local.aws("ecs").describe_services(cluster=self.cluster, services=[service])
+        described = found["services"][0]
+        return described["desiredCount"], described["runningCount"]
+
+    def tagged(self, repository: str, tag: str) -> str:
+        """The digest behind a tag."""
+        found = self.local.aws("ecr").describe_images(
+            repositoryName=repository, imageIds=[{"imageTag": tag}]
+        )
+        return str(found["imageDetails"][0]["imageDigest"])
+
+    def target(self, repository: str, tag: str) -> images.Target:
+        """Where a push goes."""
+        return images.Target(
+            registry=f"127.0.0.1:{self.local.port}", repository=repository, tag=tag
+        )
+
+    def edit(self, name: str, value: str) -> None:
+        """Change a secret as people do."""
+        self.local.aws("ssm").put_parameter(
+            Name=f"/{PREFIX}/{name}", Value=value, Type="SecureString", Overwrite=True
+        )
+
+    def log(self) -> list[str]:
+        """The function's decisions."""
+        pages = (
+            self.local.aws("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName=f"/aws/lambda/{PREFIX}-rollout")
+        )
+        return [event["message"] for page in pages for event in page["events"]]
+
+    def settle(self, *queues: str) -> None:
+        """Wait until no event waits in these queues and no deployment is at work."""
+        sqs = self.local.aws("sqs")
+        urls = [
+            sqs.get_queue_url(QueueName=f"{PREFIX}-rollout-{queue}")["QueueUrl"]
+            for queue in queues or ("images.fifo", "secrets")
+        ]
+
+        def at_rest() -> bool:
+            asked = [
+                sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+                for url in urls
+            ]
+            waiting = sum(
+                int(attributes[f"ApproximateNumberOfMessages{kind}"])
+                for attributes in asked
+                for kind in ("", "NotVisible", "Delayed")
+            )
+            ends = {self.deployments(service)[0]["status"] for service in self.services}
+            return waiting == 0 and not ends & {"PENDING", "IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}
+
+        time.sleep(0.3)
+        until(at_rest)
+        time.sleep(0.3)
+        until(at_rest)
+
+
+def until(done: Callable[[], bool], seconds: float = 100) -> None:
+    """Wait for it; fail when it doesn't come."""
+    last = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < last, "it doesn't come"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def world(local: Local) -> World:
+    """The stack, deployed once; its first deployments have ended."""
+    local.do("up")
+    found = World(local)
+    found.settle()
+    return found
+
+
+@pytest.fixture(scope="module")
+def older() -> Iterator[Path]:
+    """An image that is pushed twice."""
+    with images.made(architecture="arm64", title="older") as layout:
+        yield layout
+
+
+def test_the_first_push_waits_for_secrets_and_says_so(world: World, older: Path) -> None:
+    said = world.local.run("push", "--service", "backend", "--image", f"oci:{older}", "--tag", "v1")
+    assert said.returncode == 0, said.stdout + said.stderr
+    for service in BACKEND:
+        assert world.tasks(service) == (0, 0)
+        assert f"{service} waits for {' and '.join(BY_HAND)}" in said.stdout
+    assert world.tagged(f"{PREFIX}-backend-ecr", "live") == world.tagged(
+        f"{PREFIX}-backend-ecr", "v1"
+    )
+
+
+def test_filled_secrets_start_each_service_once_at_its_minimum(world: World) -> None:
+    before = world.counts()
+    for name in [*BY_HAND, "CESIUM_ACCESS_TOKEN"]:
+        world.edit(name, f"secret of {name}")
+    world.settle()
+    assert world.counts() == before | {service: before[service] + 1 for service in BACKEND}
+    pushed = world.tagged(f"{PREFIX}-backend-ecr", "v1")
+    for service in BACKEND:
+        minimum = world.services[service]["minimum"]
+        assert world.tasks(service) == (minimum, minimum)
+        assert world.image(service) == pushed
+    # Another service's secret, edited while it has no image.
+    assert world.tasks(TERRIAMAP) == (0, 0)
+    assert any(f"{TERRIAMAP} waits for an image" in line for line in world.log())
+    assert world.tagged(f"{PREFIX}-backend-ecr", "live-good") == pushed
+
+
+def test_a_push_rolls_the_services_of_its_repository_alone(world: World) -> None:
+    before = world.counts()
+    started = time.time()
+    said = world.local.run("push", "--service", "backend", "--tag", "v2")
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert world.counts() == before | {service: before[service] + 1 for service in BACKEND}
+    for service in BACKEND:
+        assert world.image(service) == world.tagged(f"{PREFIX}-backend-ecr", "v2")
+        assert world.tasks(service)[1] > 0
+        rolled = world.deployments(service)[0]["createdAt"].timestamp()
+        assert started + DELAY <= rolled < started + DELAY + 10
+        assert f"{service}: SUCCESSFUL" in said.stdout
+    assert "-> rule " in said.stdout
+
+
+def test_pushes_that_are_no_release_roll_nothing(world: World) -> None:
+    world.settle()
+    before, tags = world.counts(), world.tagged(f"{PREFIX}-backend-ecr", "live")
+    registry = dxf.DXF(f"127.0.0.1:{world.local.port}", f"{PREFIX}-backend-ecr", insecure=True)
+    live = str(registry.get_manifest("live"))
+    with images.made(architecture="arm64", title="signature") as layout:
+        for tag in (f"sha256-{'a' * 64}.sig", "buildcache"):
+            images.push_layout(layout, world.target(f"{PREFIX}-backend-ecr", tag))
+    with images.made(architecture="arm64", title="part") as layout:
+        (entry,) = json.loads((layout / "index.json").read_text())["manifests"]
+        images.push_layout(layout, world.target(f"{PREFIX}-backend-ecr", entry["digest"]))
+    registry.set_manifest("live", live)
+    world.settle()
+    assert world.counts() == before
+    assert world.tagged(f"{PREFIX}-backend-ecr", "live") == tags
+    said = [line for line in world.log() if line.endswith("is no release")]
+    for tag in (f"sha256-{'a' * 64}.sig", "buildcache", "None", "live"):
+        assert any(f"{PREFIX}-backend-ecr:{tag} " in line for line in said), tag
+
+
+def test_an_event_that_comes_again_does_nothing_more(world: World) -> None:
+    before = world.counts()
+    event = {
+        "id": "again",
+        "source": "aws.ecr",
+        "detail-type": "ECR Image Action",
+        "time": rolled_at(world, "v2"),
+        "resources": [],
+        "detail": {
+            "action-type": "PUSH",
+            "result": "SUCCESS",
+            "repository-name": f"{PREFIX}-backend-ecr",
+            "image-tag": "v2",
+            "image-digest": world.tagged(f"{PREFIX}-backend-ecr", "v2"),
+        },
+    }
+    answer = world.local.aws("lambda").invoke(
+        FunctionName=f"{PREFIX}-rollout", Payload=json.dumps(event).encode()
+    )
+    (decision,) = json.load(answer["Payload"])["decisions"]
+    assert decision.endswith("was rolled out before")
+    assert world.counts() == before
+
+
+def rolled_at(world: World, tag: str) -> str:
+    """When the push of a tag was, by the function's note on the image."""
+    found = world.local.aws("ecr").describe_images(
+        repositoryName=f"{PREFIX}-backend-ecr", imageIds=[{"imageTag": tag}]
+    )["imageDetails"][0]["imageTags"]
+    note = max(each for each in found if each.startswith("rolled-"))
+    return str(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.strptime(note, "rolled-%Y%m%dT%H%M%SZ")))
+
+
+@dataclass
+class Edit:
+    """Two edits of a secret that is waiting to restart its readers."""
+
+    command: "subprocess.Popen[str]"
+    before: dict[str, int]
+    at: float
+
+
+@pytest.fixture(scope="module")
+def edit(world: World) -> Edit:
+    """Begun once."""
+    before = world.counts(*BACKEND)
+    world.edit("NIWA_API_KEY", "one")
+    command = world.local.start("secret", "--name", "NIWA_API_KEY", VALUE="two-in-confidence")
+    return Edit(command, before, time.time())
+
+
+@pytest.mark.usefixtures("edit")
+def test_a_changed_variable_leaves_the_pushed_image(world: World) -> None:
+    world.local.run("push", "--service", "geoserver", "--tag", "v1")
+    assert world.tasks(GEOSERVER) == (1, 1)
+    pushed = world.tagged(f"{PREFIX}-geoserver-ecr", "v1")
+    before = world.counts(GEOSERVER, TERRIAMAP)
+    done = world.local.do("up", *SETTING)
+    assert set(done) == {
+        f"aws:ecs/taskDefinition:TaskDefinition {GEOSERVER}",
+        f"aws:ecs/service:Service {GEOSERVER}",
+    }
+    world.settle("images.fifo")
+    assert world.counts(GEOSERVER, TERRIAMAP) == before | {GEOSERVER: before[GEOSERVER] + 1}
+    assert world.image(GEOSERVER) == pushed
+    assert world.tasks(GEOSERVER) == (1, 1)
+
+
+def test_a_broken_image_is_taken_back_and_people_are_told(world: World) -> None:
+    good = world.tagged(f"{PREFIX}-geoserver-ecr", "live")
+    letters = mailbox(world)
+    said = world.local.run("push", "--service", "geoserver", "--tag", "broken", "--crash")
+    assert said.returncode == 0, said.stdout + said.stderr
+    broken = world.tagged(f"{PREFIX}-geoserver-ecr", "broken")
+    newest = world.deployments(GEOSERVER)[0]
+    assert newest["status"] == "ROLLBACK_SUCCESSFUL"
+    assert world.image(GEOSERVER) == broken
+    assert world.tagged(f"{PREFIX}-geoserver-ecr", "live") == good != broken
+    assert f"{GEOSERVER}: ROLLBACK_SUCCESSFUL" in said.stdout
+    (letter,) = letters()
+    assert letter["Subject"] == f"Deployment of {GEOSERVER} failed"
+    assert broken in letter["Message"]
+
+
+def mailbox(world: World) -> Callable[[], list[dict[str, str]]]:
+    """A reader of what people are told from now on."""
+    sqs, sns = world.local.aws("sqs"), world.local.aws("sns")
+    url = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
+    asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    sns.subscribe(
+        TopicArn=world.variables["TOPIC_ARN"],
+        Protocol="sqs",
+        Endpoint=asked["Attributes"]["QueueArn"],
+    )
+
+    def read() -> list[dict[str, str]]:
+        found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(each["Body"]) for each in found]
+
+    return read
+
+
+def test_edits_of_a_secret_restart_its_readers_once(world: World, edit: Edit) -> None:
+    others = world.counts(GEOSERVER, TERRIAMAP)
+    said, complained = edit.command.communicate(timeout=120)
+    assert edit.command.returncode == 0, said + complained
+    assert "two-in-confidence" not in said + complained
+    world.settle()
+    assert world.counts(*BACKEND) == {service: edit.before[service] + 1 for service in BACKEND}
+    assert world.counts(GEOSERVER, TERRIAMAP) == others
+    for service in BACKEND:
+        assert world.deployments(service)[0]["createdAt"].timestamp() > edit.at + BURST - 1
+        assert f"{service}: new deployment" in said
+        assert world.image(service) == world.tagged(f"{PREFIX}-backend-ecr", "live")
+
+
+def test_an_older_image_under_a_new_tag_is_a_rollback_by_hand(world: World, older: Path) -> None:
+    back = ("--image", f"oci:{older}", "--tag", "back-to-v1")
+    said = world.local.run("push", "--service", "backend", *back)
+    assert said.returncode == 0, said.stdout + said.stderr
+    before = world.tagged(f"{PREFIX}-backend-ecr", "v1")
+    assert before != world.tagged(f"{PREFIX}-backend-ecr", "v2")
+    assert [world.image(service) for service in BACKEND] == [before, before]
+    assert world.tagged(f"{PREFIX}-backend-ecr", "live") == before
+
+
+def test_up_leaves_what_pushes_edits_and_failures_did(world: World) -> None:
+    world.settle()
+    before = world.counts(), [world.image(service) for service in world.services]
+    assert world.local.do("up", *SETTING) == {}
+    assert (world.counts(), [world.image(service) for service in world.services]) == before

@@ -1,0 +1,460 @@
+"""What the gateway plays of AWS: events by the rules, ECS's record in ECS's own shapes."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.validate import ParamValidator
+
+from local import gateway
+from local.gateway import ECR, ECS, SSM, Bus, Clients, Deployments, Gateway, Message, admits
+
+REGION, ACCOUNT = "ap-southeast-2", "123456789012"
+RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pushes"
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:images.fifo"
+REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/app"
+PLACE = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
+
+
+class Later:
+    """A background whose time is the test's."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Callable[[], None]] = []
+
+    def later(self, _seconds: float, job: Callable[[], None]) -> None:
+        self.jobs.append(job)
+
+    def start(self) -> None:
+        """Nothing runs by itself."""
+
+    def work(self) -> None:
+        while self.jobs:
+            self.jobs.pop(0)()
+
+
+class Aws:
+    """What the gateway asks of the emulator, answered from memory."""
+
+    endpoint = "http://127.0.0.1:1"
+
+    def __init__(self) -> None:
+        self.tags: dict[str, str] = {}
+        self.crashing: set[str] = set()
+        self.policy: object = None
+        self.sent: list[dict[str, Any]] = []
+        self.updated: list[dict[str, Any]] = []
+        self.matching = True
+
+    def __call__(self, _service: str, _region: str) -> "Aws":
+        return self
+
+    def blob(self, _repository: str, digest: str) -> bytes:
+        crash = {gateway.CRASH: "true"} if digest in self.crashing else {}
+        return json.dumps({"config": {"Labels": crash}}).encode()
+
+    def describe_task_definition(self, **_: object) -> dict[str, Any]:
+        container = {"name": "app", "image": f"{REPOSITORY}:live"}
+        return {"taskDefinition": {"containerDefinitions": [container]}}
+
+    def batch_get_image(self, *, imageIds: list[dict[str, str]], **_: object) -> dict[str, Any]:  # noqa: N803
+        digest = self.tags.get(imageIds[0]["imageTag"])
+        manifest = json.dumps({"config": {"digest": digest}})
+        found = [{"imageId": {"imageDigest": digest}, "imageManifest": manifest}]
+        return {"images": found if digest else []}
+
+    def update_service(self, **asked: Any) -> None:
+        self.updated.append(asked)
+
+    def list_rules(self) -> dict[str, Any]:
+        return {"Rules": [{"Name": "pushes", "Arn": RULE, "EventPattern": "{}"}]}
+
+    def test_event_pattern(self, **_: str) -> dict[str, bool]:
+        return {"Result": self.matching}
+
+    def list_targets_by_rule(self, **_: str) -> dict[str, Any]:
+        return {"Targets": [{"Arn": QUEUE, "SqsParameters": {"MessageGroupId": "group"}}]}
+
+    def get_queue_url(self, **_: str) -> dict[str, str]:
+        return {"QueueUrl": "url"}
+
+    def get_queue_attributes(self, **_: object) -> dict[str, Any]:
+        return {"Attributes": {"Policy": json.dumps(self.policy)} if self.policy else {}}
+
+    def send_message(self, **asked: Any) -> None:
+        self.sent.append(asked)
+
+
+def policy(**changes: object) -> dict[str, object]:
+    """A queue's policy that admits the rule, or something else."""
+    statement = {
+        "Effect": "Allow",
+        "Action": ["sqs:SendMessage"],
+        "Resource": [QUEUE],
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Condition": {"ArnEquals": {"aws:SourceArn": [RULE]}},
+    }
+    return {"Statement": [statement | changes]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "admitted"),
+    [
+        ({}, True),
+        ({"Action": "sqs:*"}, True),
+        ({"Condition": {"ArnLike": {"aws:SourceArn": f"{RULE[:-3]}*"}}}, True),
+        ({"Condition": {"ArnEquals": {"aws:SourceArn": [f"{RULE}-other"]}}}, False),
+        ({"Condition": {"Bool": {"aws:SecureTransport": "true"}}}, False),
+        ({"Principal": {"Service": "sns.amazonaws.com"}}, False),
+        ({"Action": "sqs:ReceiveMessage"}, False),
+        ({"Resource": f"{QUEUE}-other"}, False),
+        ({"Effect": "Deny"}, False),
+    ],
+)
+def test_a_rule_is_let_in_by_the_targets_policy_alone(
+    changes: dict[str, object], admitted: bool
+) -> None:
+    context = {"aws:SourceArn": RULE, "aws:SourceAccount": ACCOUNT}
+    given = json.dumps(policy(**changes))
+    assert admits(given, "sqs:SendMessage", QUEUE, context) is admitted
+    assert not admits(None, "sqs:SendMessage", QUEUE, context)
+
+
+class World:
+    """A gateway without an emulator behind it."""
+
+    def __init__(self) -> None:
+        self.aws, self.later = Aws(), Later()
+        self.aws.policy = policy()
+        clients: Clients = self.aws  # type: ignore[assignment]
+        background: gateway.Background = self.later  # type: ignore[assignment]
+        self.bus = Bus(ACCOUNT, clients, background)
+        self.record = Deployments(clients, background, self.bus)
+
+    def update(self, tasks: int, definition: str = "app:1", **asked: object) -> None:
+        service = {
+            "serviceArn": f"{PLACE}:service/cluster/app",
+            "clusterArn": f"{PLACE}:cluster/cluster",
+            "taskDefinition": definition,
+            "desiredCount": tasks,
+            "deployments": [{"id": "ecs-svc/1"}],
+            "deploymentConfiguration": {
+                "deploymentCircuitBreaker": {"enable": True, "rollback": True}
+            },
+        }
+        self.record.changed(dict(asked), service, REGION)
+
+    def states(self) -> list[str]:
+        listed = self.record.listed({"service": "app", "cluster": "cluster"}, REGION)
+        return [one["status"] for one in listed["serviceDeployments"]]
+
+    def events(self) -> list[str]:
+        return [
+            entry["event"]["detail"]["eventName"].removeprefix("SERVICE_DEPLOYMENT_")
+            for entry in self.bus.journal
+        ]
+
+    def images(self) -> list[dict[str, str]]:
+        newest = self.record.listed({"service": "app", "cluster": "cluster"}, REGION)
+        revision = newest["serviceDeployments"][0]["targetServiceRevisionArn"]
+        found = self.record.revisions({"serviceRevisionArns": [revision]}, REGION)
+        images: list[dict[str, str]] = found["serviceRevisions"][0]["containerImages"]
+        return images
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_an_event_goes_to_its_queue_in_the_targets_group(world: World) -> None:
+    world.bus.emit(REGION, "aws.ecr", "ECR Image Action", {"image-tag": "v1"})
+    world.later.work()
+    (sent,) = world.aws.sent
+    event = json.loads(sent["MessageBody"])
+    assert sent["MessageGroupId"] == "group"
+    assert (event["source"], event["resources"], event["region"]) == ("aws.ecr", [], REGION)
+    assert event["detail"] == {"image-tag": "v1"}
+
+
+def test_an_event_without_a_rule_or_with_a_closed_queue_goes_nowhere(world: World) -> None:
+    world.aws.matching = False
+    world.bus.emit(REGION, "aws.ecr", "ECR Image Action", {})
+    world.later.work()
+    world.aws.matching, world.aws.policy = True, None
+    world.bus.emit(REGION, "aws.ecr", "ECR Image Action", {})
+    world.later.work()
+    assert world.aws.sent == []
+    assert world.bus.journal[0]["rules"] == []
+    assert "does not admit" in world.bus.journal[1]["rules"][0]["targets"][0]["outcome"]
+
+
+def test_a_deployment_keeps_the_image_that_its_tag_had(world: World) -> None:
+    world.aws.tags["live"] = "sha256:one"
+    world.update(1)
+    world.later.work()
+    world.aws.tags["live"] = "sha256:two"
+    (image,) = world.images()
+    assert image == {
+        "containerName": "app",
+        "image": f"{REPOSITORY}:live",
+        "imageDigest": "sha256:one",
+    }
+    assert world.states() == ["SUCCESSFUL"]
+    assert world.events() == ["IN_PROGRESS", "COMPLETED"]
+
+
+def test_without_tasks_no_image_is_resolved(world: World) -> None:
+    world.update(0)
+    world.later.work()
+    assert world.images() == []
+    assert world.states() == ["SUCCESSFUL"]
+
+
+def test_only_some_changes_of_a_service_start_a_deployment(world: World) -> None:
+    world.update(0, networkConfiguration={"subnets": ["a"]})
+    world.update(1, desiredCount=1)
+    world.update(1, networkConfiguration={"subnets": ["a"]})
+    assert len(world.states()) == 1
+    world.update(1, networkConfiguration={"subnets": ["b"]})
+    world.update(1, forceNewDeployment=True)
+    world.update(1, definition="app:2")
+    assert len(world.states()) == 4
+
+
+def test_a_newer_deployment_stops_the_one_before(world: World) -> None:
+    world.aws.tags["live"] = "sha256:one"
+    world.update(1)
+    world.update(1, forceNewDeployment=True)
+    world.later.work()
+    assert world.states() == ["SUCCESSFUL", "STOPPED"]
+    assert world.events().count("COMPLETED") == 1
+
+
+def test_a_crashing_image_goes_back_to_the_revision_before(world: World) -> None:
+    world.aws.tags["live"] = "sha256:one"
+    world.update(1)
+    world.later.work()
+    world.aws.tags["live"] = "sha256:two"
+    world.aws.crashing.add("sha256:two")
+    world.update(1, definition="app:2")
+    world.later.work()
+    assert world.states() == ["ROLLBACK_SUCCESSFUL", "SUCCESSFUL"]
+    assert world.events()[2:] == ["IN_PROGRESS", "FAILED", "COMPLETED"]
+    assert [each["taskDefinition"] for each in world.aws.updated] == ["app:1"]
+
+
+def test_a_crash_with_nothing_before_it_stops(world: World) -> None:
+    world.update(1)  # and there is no image at all
+    world.later.work()
+    assert world.states() == ["STOPPED"]
+    assert world.events() == ["IN_PROGRESS", "FAILED"]
+    described: dict[str, Any] = {
+        "serviceArn": f"{PLACE}:service/cluster/app",
+        "runningCount": 1,
+        "deployments": [{"runningCount": 1, "rolloutState": "COMPLETED"}],
+    }
+    world.record.overlay(described)
+    assert described["runningCount"] == 0
+    assert described["deployments"][0]["rolloutState"] == "FAILED"
+
+
+def test_answers_have_the_shapes_of_ecs(world: World) -> None:
+    world.aws.tags["live"] = "sha256:one"
+    world.update(1)
+    world.later.work()
+    world.aws.crashing.add("sha256:one")
+    world.update(1, forceNewDeployment=True)
+    world.later.work()
+    model = botocore.session.get_session().get_service_model("ecs")
+    listed = world.record.listed({"service": "app", "cluster": "cluster"}, REGION)
+    arns = [one["serviceDeploymentArn"] for one in listed["serviceDeployments"]]
+    revisions = [one["targetServiceRevisionArn"] for one in listed["serviceDeployments"]]
+    answers = {
+        "ListServiceDeployments": listed,
+        "DescribeServiceDeployments": world.record.described(
+            {"serviceDeploymentArns": [*arns, "arn:missing"]}, REGION
+        ),
+        "DescribeServiceRevisions": world.record.revisions(
+            {"serviceRevisionArns": [*revisions, "arn:missing"]}, REGION
+        ),
+    }
+    for operation, answer in answers.items():
+        shape: Any = model.operation_model(operation).output_shape
+        report = ParamValidator().validate(answer, shape)
+        assert not report.has_errors(), f"{operation}: {report.generate_report()}"
+        unknown = {key for one in next(iter(answer.values())) for key in one}
+        assert unknown <= set(shape.members[next(iter(answer))].member.members), operation
+
+
+def test_deployments_are_listed_in_pages_and_by_status(world: World) -> None:
+    world.aws.tags["live"] = "sha256:one"
+    for _ in range(3):
+        world.update(1, forceNewDeployment=True)
+    world.later.work()
+    asked: dict[str, Any] = {"service": "app", "cluster": "cluster", "maxResults": 2}
+    first = world.record.listed(asked, REGION)
+    second = world.record.listed(asked | {"nextToken": first["nextToken"]}, REGION)
+    assert [len(first["serviceDeployments"]), len(second["serviceDeployments"])] == [2, 1]
+    assert "nextToken" not in second
+    stopped = world.record.listed(asked | {"status": ["STOPPED"]}, REGION)
+    assert len(stopped["serviceDeployments"]) == 2
+
+
+# Requests as they come in.
+
+
+class Served:
+    """The gateway around an application that answers what a test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.later = Later()
+        monkeypatch.setattr(gateway, "Background", lambda: self.later)
+        self.answer: tuple[int, list[tuple[bytes, bytes]], bytes] = (200, [], b"{}")
+        self.got: list[tuple[str, bytes]] = []
+        self.app = Gateway(self._ministack, account=ACCOUNT, region=REGION, endpoint="http://none")
+        self.events: list[dict[str, Any]] = []
+        monkeypatch.setattr(self.app.bus, "_deliver", lambda event, _at: self.events.append(event))
+
+    async def _ministack(
+        self, scope: Message, receive: gateway.Receive, send: gateway.Send
+    ) -> None:
+        headers = dict(scope["headers"])
+        message = await receive()
+        self.got.append((headers.get(b"x-amz-target", b"").decode(), message["body"]))
+        status, more, body = self.answer
+        await send({"type": "http.response.start", "status": status, "headers": more})
+        await send({"type": "http.response.body", "body": body})
+
+    def ask(
+        self,
+        target: str = "",
+        content: object = None,
+        *,
+        method: str = "POST",
+        path: str = "/",
+        headers: dict[bytes, bytes] | None = None,
+    ) -> tuple[int, Any]:
+        body = json.dumps(content or {}).encode()
+        credential = f"AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/x/aws4_request".encode()
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope: Message = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "query_string": b"",
+            "headers": list(
+                {
+                    b"x-amz-target": target.encode(),
+                    b"authorization": credential,
+                    **(headers or {}),
+                }.items()
+            ),
+        }
+        asyncio.run(self.app(scope, receive, send))
+        self.later.work()
+        told = b"".join(message.get("body", b"") for message in sent)
+        return sent[0]["status"], json.loads(told or b"null")
+
+    def answers(self, content: object, status: int = 200) -> None:
+        self.answer = (status, [(b"content-length", b"0")], json.dumps(content).encode())
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Served:
+    return Served(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("reference", "tag"), [("v1", {"image-tag": "v1"}), (f"sha256:{'a' * 64}", {})]
+)
+def test_a_registry_push_is_an_event(served: Served, reference: str, tag: dict[str, str]) -> None:
+    digest = f"sha256:{'a' * 64}"
+    served.answer = (201, [(b"Docker-Content-Digest", digest.encode())], b"")
+    served.ask(method="PUT", path=f"/v2/some/app/manifests/{reference}")
+    (event,) = served.events
+    assert event["detail"] == tag | {
+        "result": "SUCCESS",
+        "repository-name": "some/app",
+        "image-digest": digest,
+        "action-type": "PUSH",
+    }
+    assert (event["resources"], event["region"]) == ([], REGION)
+
+
+def test_a_refused_request_is_no_event(served: Served) -> None:
+    served.answers({}, status=400)
+    served.ask(method="PUT", path="/v2/app/manifests/v1")
+    served.ask(f"{SSM}.PutParameter", {"Name": "/a", "Value": "b"})
+    assert served.events == []
+
+
+@pytest.mark.parametrize(("version", "operation"), [(1, "Create"), (2, "Update")])
+def test_a_parameters_edit_is_an_event_without_its_value(
+    served: Served, version: int, operation: str
+) -> None:
+    served.answers({"Version": version})
+    asked = {"Name": "/a/B", "Value": "in confidence", "Type": "SecureString"}
+    served.ask(f"{SSM}.PutParameter", asked)
+    (event,) = served.events
+    assert event["detail"] == {"operation": operation, "name": "/a/B", "type": "SecureString"}
+    assert event["resources"] == [f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/a/B"]
+    assert "in confidence" not in json.dumps(event)
+
+
+def test_images_are_named_as_they_were_asked_for(served: Served) -> None:
+    served.answers(
+        {
+            "images": [{"imageId": {"imageDigest": "sha256:one", "imageTag": "put-last"}}],
+            "failures": [{"imageId": {"imageTag": "gone"}}],
+        }
+    )
+    asked = {"repositoryName": "app", "imageIds": [{"imageTag": "gone"}, {"imageTag": "live"}]}
+    _, said = served.ask(f"{ECR}.BatchGetImage", asked)
+    assert said["images"][0]["imageId"] == {"imageDigest": "sha256:one", "imageTag": "live"}
+
+
+def test_an_image_that_has_the_tag_is_not_put_again(served: Served) -> None:
+    served.answers({"images": [{"imageId": {"imageDigest": "sha256:one"}}]})
+    asked = {"repositoryName": "app", "imageTag": "live", "imageDigest": "sha256:one"}
+    status, said = served.ask(f"{ECR}.PutImage", {**asked, "imageManifest": "{}"})
+    assert (status, said["__type"]) == (400, "ImageAlreadyExistsException")
+    assert served.events == []
+    assert [target for target, _ in served.got] == [f"{ECR}.BatchGetImage"]
+
+
+def test_ecs_is_asked_for_deployments_here(served: Served) -> None:
+    status, said = served.ask(f"{ECS}.ListServiceDeployments", {"service": "app"})
+    assert (status, said) == (200, {"serviceDeployments": []})
+    assert served.got == []
+
+
+def test_everything_else_passes_untouched(served: Served) -> None:
+    served.answers({"some": "answer"})
+    assert served.ask("AWSEvents.ListRules", {"a": 1}) == (200, {"some": "answer"})
+    assert served.got == [("AWSEvents.ListRules", b'{"a": 1}')]
+    assert served.events == []
+
+
+def test_what_goes_wrong_in_the_background_holds_up_nothing() -> None:
+    background = gateway.Background()
+    background.start()
+    done: list[str] = []
+    background.later(0.02, lambda: done.append("late"))
+    background.later(0, lambda: done.append(str(1 // 0)))
+    background.later(0, lambda: done.append("soon"))
+    until = time.monotonic() + 5
+    while len(done) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert done == ["soon", "late"]
