@@ -198,7 +198,7 @@ def _is_ministack(pid: int) -> bool:
             said = subprocess.check_output(["ps", "-o", "command=", "-p", str(pid)])
     except (OSError, subprocess.CalledProcessError):
         return False
-    return b"ministack" in said
+    return GATEWAY.name.encode() in said
 
 
 def _healthy(port: int) -> bool:

@@ -777,7 +777,10 @@ class Gateway:
             answer = json.dumps(said).encode()
         await _pass_on(send, start, answer)
         if start["status"] == 200 and key in self._follows:
-            self._follows[key](request, said)
+            try:
+                self._follows[key](request, said)
+            except Exception:
+                log.exception("Nothing follows %s.%s", service, action)
 
     async def _through(self, scope: Message, body: bytes) -> tuple[Message, bytes]:
         """Ask ministack; its answer's start and body."""
@@ -817,8 +820,10 @@ class Gateway:
         """Name images as they were asked for; ministack names the tag that was put last."""
         missing = [failure.get("imageId") for failure in said.get("failures", [])]
         found = [asked for asked in request.asked.get("imageIds", []) if asked not in missing]
-        for asked, image in zip(found, said.get("images", []), strict=True):
-            image["imageId"] = {**asked, "imageDigest": image["imageId"]["imageDigest"]}
+        images = said.get("images", [])
+        if len(found) == len(images):
+            for asked, image in zip(found, images, strict=True):
+                image["imageId"] = {**asked, "imageDigest": image["imageId"]["imageDigest"]}
 
     async def _images_described(self, request: Request, said: dict[str, Any]) -> None:
         """Tell what an artifact is, which its config says."""
