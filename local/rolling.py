@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -65,7 +65,7 @@ def push(arguments: argparse.Namespace) -> None:
         raise LocalError("CRASH=1 is for the image that the command makes: leave IMAGE out")
     registry = urllib.parse.urlsplit(rollout.account.endpoint).netloc
     target = images.Target(registry=registry, repository=repository, tag=tag)
-    watch = Watch(rollout)
+    watch = Watch(rollout, rollout.services_of(repository), repository)
     if arguments.image:
         by = images.push(arguments.image, target)
     else:
@@ -90,22 +90,23 @@ def secret(arguments: argparse.Namespace) -> None:
         value = getpass.getpass(f"Value of {name}: ")
     if not value:
         raise LocalError(f"there is no value for {name}: `make secret NAME=... VALUE=...`")
-    watch = Watch(rollout)
+    readers = [
+        service for service, facts in rollout.services.items() if name in facts["parameters"]
+    ]
+    watch = Watch(rollout, readers, name)
     version = rollout.account.client("ssm").put_parameter(
         Name=name, Value=value, Type="SecureString", Overwrite=True
     )["Version"]
     watch.begin(f"{name} has version {version}; a restart waits a minute for more edits")
     watch.follow(expected=f" {name}:")
-    rollout.tell_what_waits(
-        [service for service, facts in rollout.services.items() if name in facts["parameters"]]
-    )
+    rollout.tell_what_waits(readers)
 
 
 def restart(arguments: argparse.Namespace) -> None:
     """Deploy a service's image afresh."""
     rollout = Rollout.of(arguments.stack)
     services = rollout.services_of(rollout.repository(arguments.service))
-    watch = Watch(rollout)
+    watch = Watch(rollout, services)
     for service in services:
         rollout.account.client("ecs").update_service(
             cluster=rollout.cluster, service=service, forceNewDeployment=True
@@ -125,7 +126,6 @@ class Rollout:
     cluster: str
     services: Mapping[str, dict[str, Any]]
     by_hand: frozenset[str]
-    queues: tuple[str, ...]
     parameters: tuple[str, ...]  # of the stack, as its state has them
 
     @classmethod
@@ -152,7 +152,6 @@ class Rollout:
                 f"the emulator lost {names[0]}: `make up{suffix}` brings it back"
             ) from error
         variables = found["Environment"]["Variables"]
-        mappings = client.list_event_source_mappings(FunctionName=names[0])["EventSourceMappings"]
         return cls(
             stack=stack,
             account=account,
@@ -160,7 +159,6 @@ class Rollout:
             cluster=variables["CLUSTER"],
             services=json.loads(variables["SERVICES"]),
             by_hand=frozenset(json.loads(variables["BY_HAND"])),
-            queues=tuple(each["EventSourceArn"].rsplit(":", 1)[1] for each in mappings),
             parameters=tuple(
                 sorted(
                     str(resource["id"])
@@ -206,11 +204,11 @@ class Rollout:
         platform = definition["taskDefinition"].get("runtimePlatform") or {}
         return "arm64" if platform.get("cpuArchitecture") == "ARM64" else "amd64"
 
-    def deployments(self) -> dict[str, dict[str, Any]]:
-        """Each service's newest deployment."""
+    def deployments(self, services: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The newest deployment of each of the services."""
         ecs = self.account.client("ecs")
         found = {}
-        for service in self.services:
+        for service in services:
             listed = ecs.list_service_deployments(
                 cluster=self.cluster, service=service, maxResults=1
             )["serviceDeployments"]
@@ -272,6 +270,8 @@ class Watch:
     """Looks on at what one change sets off."""
 
     rollout: Rollout
+    services: Sequence[str]  # that it may concern
+    subject: str = ""  # the repository or parameter that is changed
     changed: float = 0.0  # when the change was done
     _journal: int = 0
     _logged: set[tuple[str, int, str]] = field(default_factory=set)
@@ -285,7 +285,7 @@ class Watch:
         self._logged = {_key(event) for event in self._events(0)}
         self._known = {
             service: (one["serviceDeploymentArn"], one["status"])
-            for service, one in self.rollout.deployments().items()
+            for service, one in self.rollout.deployments(self.services).items()
         }
 
     def begin(self, text: str) -> None:
@@ -336,6 +336,11 @@ class Watch:
             self._journal = entry["number"]
             event = entry["event"]
             detail = event["detail"]
+            about = detail.get("repository-name") or detail.get("name")
+            if about is None:
+                about = event["resources"][0].rsplit("/", 1)[-1]
+            if about not in (self.subject, *self.services):
+                continue
             image = detail.get("image-tag")
             if image is not None and image != tag and _OWN.fullmatch(image):
                 continue
@@ -345,7 +350,7 @@ class Watch:
                 for target in rule["targets"]
             ]
             if event["source"] != "aws.ecs" and matched is None:
-                matched = bool(sent)
+                matched = any(outcome == "sent" for _, _, outcome in sent)
             what = detail.get("name") or detail.get("eventName") or image
             for rule, queue, outcome in sent:
                 told = "" if outcome == "sent" else f": {outcome}"
@@ -362,6 +367,8 @@ class Watch:
             if _key(event) in self._logged or line.startswith(("START ", "END ", "REPORT ")):
                 continue
             self._logged.add(_key(event))
+            if not any(word and word in line for word in (self.subject, *self.services)):
+                continue
             ignored = _IGNORED.match(line)
             if ignored and ignored["tag"] != tag and _OWN.fullmatch(ignored["tag"]):
                 continue
@@ -373,7 +380,7 @@ class Watch:
     def _see_deployments(self) -> bool:
         """Whether a deployment is still at work."""
         busy = False
-        for service, one in self.rollout.deployments().items():
+        for service, one in self.rollout.deployments(self.services).items():
             arn, status = one["serviceDeploymentArn"], one["status"]
             ended = status in _ENDED
             busy = busy or not ended
