@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,9 +37,10 @@ from google.protobuf import empty_pb2
 from pulumi import automation
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from local import cli, paths
+from local import cli, images, paths
 from local.process import Engine
 from local.record import Recording, configuration, record, record_program
+from local.rolling import Rollout
 from local.session import opened
 
 STACK = "local"
@@ -192,7 +194,39 @@ def trivial(rounds: int) -> dict[str, list[float]]:
     return times
 
 
-WORKS = {"program": program, "bare": bare, "stack": stack, "trivial": trivial}
+def rolls(rounds: int) -> dict[str, list[float]]:
+    """From a push's last byte to the new deployment that it brings, the first one cold; then the
+    queue's own delay, which lets the records of ECR and ECS settle."""
+    with opened(STACK) as session:
+        session.give_database()
+        session.stack.up()
+    rollout = Rollout.of(STACK)
+    repository = rollout.repository("geoserver")
+    [service] = rollout.services_of(repository)
+    registry = urllib.parse.urlsplit(rollout.account.endpoint).netloc
+    times = []
+    for number in range(rounds):
+        before = rollout.deployments([service]).get(service, {}).get("serviceDeploymentArn")
+        target = images.Target(registry=registry, repository=repository, tag=f"bench-{number}")
+        with images.made(architecture="amd64", title=repository, crash=False) as layout:
+            images.push_layout(layout, target)
+        pushed = time.time()
+        while (newest := rollout.deployments([service]).get(service)) is None or (
+            newest["serviceDeploymentArn"] == before
+        ):
+            time.sleep(0.05)
+        times.append(newest["createdAt"].timestamp() - pushed)
+        while rollout.deployments([service])[service]["status"] not in ("SUCCESSFUL", "STOPPED"):
+            time.sleep(0.05)
+    sqs = rollout.account.client("sqs")
+    [queue] = [url for url in sqs.list_queues()["QueueUrls"] if url.endswith("-images.fifo")]
+    known = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["DelaySeconds"])["Attributes"]
+    with opened(STACK) as session:
+        session.stack.destroy()
+    return {"roll": times, "delay": [float(known["DelaySeconds"])]}
+
+
+WORKS = {"rolls": rolls, "program": program, "bare": bare, "stack": stack, "trivial": trivial}
 
 
 def _work(name: str, rounds: int) -> None:
@@ -253,6 +287,18 @@ def _rows(measured: dict[str, Measured]) -> Iterator[str]:
         )
 
 
+def _rolls(times: dict[str, list[float]]) -> list[str]:
+    [delay], rolled = times["delay"], times["roll"]
+    warm = rolled[1:]
+    return [
+        f"From a push's last byte to the service's new deployment, {len(rolled)} pushes: median"
+        f" {statistics.median(warm):.1f} s, worst {max(warm):.1f} s, the first (cold)"
+        f" {rolled[0]:.1f} s; {delay:.0f} s of it is the queue's delay"
+        f" ({statistics.median(warm) / delay:.2f} times the delay).",
+        "",
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--work", choices=WORKS, help=argparse.SUPPRESS)
@@ -267,6 +313,7 @@ def main() -> None:
         "bare": _measure("bare", 4 * rounds),
         "stack": _measure("stack", rounds),
         "trivial": _measure("trivial", rounds),
+        "rolls": _measure("rolls", 20),
     }
     count = len(record_program(configuration(STACK)).resources)
     lines = [
@@ -284,6 +331,7 @@ def main() -> None:
         "| --- | --- | --- | --- | --- | --- | --- |",
         *_rows(measured),
         "",
+        *_rolls(measured["rolls"].times),
     ]
     REPORT.parent.mkdir(exist_ok=True)
     Path(REPORT).write_text("\n".join(lines))

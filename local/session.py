@@ -35,10 +35,17 @@ class Session:
     steps: Steps = field(default_factory=Steps)
 
     def give_database(self) -> None:
-        """Let the stack's user into the database behind RDS, where there is one."""
-        if self.database is not None:
+        """Let the stack's user into the database behind RDS, where there is one.
+
+        Raises LocalError when the passphrase doesn't open the stack's secrets.
+        """
+        if self.database is None:
+            return
+        try:
             password = self.stack.get_config(f"{stackfile.PROJECT}:databasePassword")
-            self.database.give(password.value)
+        except CommandError as error:
+            raise LocalError(explain(error, Steps())) from error
+        self.database.give(password.value)
 
     def run(self, operation: Callable[..., Any], **options: object) -> Any:
         """Run an engine's operation with its progress shown.
