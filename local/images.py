@@ -46,6 +46,12 @@ def push(image: str, target: Target) -> str:
     """
     if not image.startswith(_TRANSPORTS) and Path(image).exists():
         image = f"oci:{image}" if Path(image).is_dir() else f"oci-archive:{image}"
+    transport, _, path = image.partition(":")
+    place = Path(path.partition(":")[0])
+    if f"{transport}:" in _OCI and not place.exists():
+        raise LocalError(f"IMAGE={image}: there is no {place}")
+    if transport == "oci-archive" and not tarfile.is_tarfile(place):
+        raise LocalError(f"IMAGE={image}: {place} is no archive")
     skopeo = shutil.which("skopeo")
     if not image.startswith(_TRANSPORTS):
         if not _docker_answers():
@@ -71,10 +77,6 @@ def push(image: str, target: Target) -> str:
             f"IMAGE={image} needs skopeo, which isn't installed: "
             "install it, or give oci:FOLDER or oci-archive:FILE"
         )
-    transport, _, path = image.partition(":")
-    place = Path(path)
-    if not place.exists():
-        raise LocalError(f"IMAGE={image}: there is no {path}")
     if transport == "oci":
         push_layout(place, target)
     else:

@@ -142,6 +142,35 @@ def older() -> Iterator[Path]:
         yield layout
 
 
+def test_a_push_to_a_stack_that_is_not_deployed_is_told(local: Local) -> None:
+    assert "is not deployed" in error(local, "push", "--service", "backend")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("push", "--service", "frontend"), "backend, terriamap, geoserver"),
+        (("push", "--service", "backend", "--tag", "a b"), "TAG=a b is no tag"),
+        (("push", "--service", "backend", "--image", "oci:/nowhere"), "there is no /nowhere"),
+        (("push", "--service", "backend", "--image", "README.md"), "README.md is no archive"),
+        (("secret", "--name", "OTHER"), "OTHER is no parameter"),
+        (("secret", "--name", "NIWA_API_KEY"), "there is no value"),
+    ],
+)
+@pytest.mark.usefixtures("world")
+def test_what_a_command_cannot_do_is_told(local: Local, words: tuple[str, ...], told: str) -> None:
+    assert told in error(local, *words)
+
+
+def error(local: Local, *words: str) -> str:
+    """The single line that a command fails with."""
+    done = local.run(*words, VALUE="", PATH="/usr/bin:/bin")
+    assert done.returncode == 1, done.stdout + done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("skopeo is")]
+    assert line.startswith("error: ")
+    return line
+
+
 def test_the_first_push_waits_for_secrets_and_says_so(world: World, older: Path) -> None:
     said = world.local.run("push", "--service", "backend", "--image", f"oci:{older}", "--tag", "v1")
     assert said.returncode == 0, said.stdout + said.stderr
