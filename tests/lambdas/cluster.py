@@ -141,6 +141,10 @@ class Aws:
         detail = {"operation": "Update", "name": name, "type": "SecureString"}
         return self.event("aws.ssm", "Parameter Store Change", detail)
 
+    def up(self, name: str) -> None:
+        """Change the service's task definition, as `pulumi up` does: ECS deploys the pointer."""
+        self._deploy(self.services[name])
+
     def settle(self, name: str) -> None:
         """Let the service's deployment come to its end."""
         service = self.services[name]
@@ -171,6 +175,11 @@ class Aws:
             "reason": "ECS deployment circuit breaker: tasks failed to start.",
         }
         self.event("aws.ecs", "ECS Deployment State Change", detail, arn)
+
+    def _deploy(self, service: Service) -> None:
+        image = self.tags[service.repository]["live"] if service.desired else None
+        arn = f"arn:of:{service.name}:{next(self._numbers)}"
+        service.deployments.append(Deployment(arn, self.now, image))
 
     # What the handler asks for.
 
@@ -241,9 +250,7 @@ class Aws:
         found = self.services[service]
         if desiredCount is not None:
             found.desired = desiredCount
-        image = self.tags[found.repository]["live"] if found.desired else None
-        arn = f"arn:of:{service}:{next(self._numbers)}"
-        found.deployments.append(Deployment(arn, self.now, image))
+        self._deploy(found)
         return {"service": {"serviceName": service, "desiredCount": found.desired}}
 
     def describe_services(self, *, cluster: str, services: list[str]) -> dict[str, Any]:

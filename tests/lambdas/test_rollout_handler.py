@@ -578,7 +578,7 @@ def test_other_deployments_are_ignored(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_any_interleaving_ends_with_the_newest_push(
+def test_any_interleaving_of_pushes_edits_failures_and_ups_ends_with_the_newest_push(
     module: ModuleType,
     start: Start,
     seed: int,
@@ -632,6 +632,8 @@ def test_any_interleaving_ends_with_the_newest_push(
             aws.wait(dice.choice((0, 0.4, 1, 7)))
             if dice.random() < 0.2:
                 edit()
+            elif dice.random() < 0.15:
+                aws.up(dice.choice((FLASK, CELERY)))
             elif dice.random() < 0.4:
                 aws.settle(dice.choice((FLASK, CELERY)))
             elif aws.events:
