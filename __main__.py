@@ -23,6 +23,7 @@ from fargate import (
     FargateServiceArgs,
     ImageRepository,
     ImageRepositoryArgs,
+    Platform,
 )
 from monitoring import GIB, Alarm, Monitoring, MonitoringArgs, Notifications, NotificationsArgs
 from network import CLOUDFRONT, INTERNET, Network, NetworkArgs, PrivateService, Traffic
@@ -171,18 +172,20 @@ routes = {
 }
 
 # What runs.
-cluster = Cluster(f"{prefix}-ecs", insights=settings.container_insights)
+platform = Platform(
+    region=settings.region,
+    cluster=Cluster(f"{prefix}-ecs", insights=settings.container_insights),
+    architecture=settings.architecture,
+    log_retention_days=settings.log_retention_days,
+    exec_allowed=settings.ecs_exec,
+)
 terriamap = FargateService(
     f"{prefix}-terriamap",
     FargateServiceArgs(
-        region=settings.region,
-        cluster=cluster,
+        platform=platform,
         place=network.place("terriamap"),
         repository=images["terriamap"],
         size=settings.terriamap,
-        architecture=settings.architecture,
-        log_retention_days=settings.log_retention_days,
-        exec_allowed=settings.ecs_exec,
         port=TERRIAMAP_PORT,
         environment={
             "BACKEND_HOST": f"https://{hosts.api}",
@@ -199,14 +202,10 @@ geoserver_name = PrivateService(f"{prefix}-geoserver-name", network=network, hos
 geoserver = FargateService(
     f"{prefix}-geoserver",
     FargateServiceArgs(
-        region=settings.region,
-        cluster=cluster,
+        platform=platform,
         place=network.place("geoserver"),
         repository=images["geoserver"],
         size=settings.geoserver,
-        architecture=settings.architecture,
-        log_retention_days=settings.log_retention_days,
-        exec_allowed=settings.ecs_exec,
         port=GEOSERVER_PORT,
         environment={
             "SKIP_DEMO_DATA": "true",
@@ -230,16 +229,12 @@ geoserver = FargateService(
 backend = Backend(
     f"{prefix}-backend",
     BackendArgs(
-        region=settings.region,
-        cluster=cluster,
+        platform=platform,
         network=network,
         repository=images["backend"],
         redis=settings.redis,
         flask=settings.flask,
         celery=settings.celery,
-        architecture=settings.architecture,
-        exec_allowed=settings.ecs_exec,
-        log_retention_days=settings.log_retention_days,
         environment={
             "DATA_DIR": "/shared_storage",
             "DATA_DIR_MODEL_OUTPUT": "/shared_storage/model_output",
@@ -329,7 +324,7 @@ rollout = Rollout(
     RolloutArgs(
         region=settings.region,
         account_id=account,
-        cluster=cluster,
+        cluster=platform.cluster,
         services=[
             Rolled(service=service, start=size.desired) for service, size in running.values()
         ],
@@ -392,7 +387,7 @@ pulumi.export("backend-ecr-url", images["backend"].url)
 pulumi.export("terria-ecr-url", images["terriamap"].url)
 pulumi.export("geoserver-ecr-url", images["geoserver"].url)
 pulumi.export("sites", {key: site.url for key, site in sites.items()})
-pulumi.export("cluster", cluster.name)
+pulumi.export("cluster", platform.cluster.name)
 pulumi.export("services", {key: service.name for key, (service, _) in running.items()})
 pulumi.export(
     "log-groups",

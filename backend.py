@@ -11,15 +11,15 @@ from pulumi_aws import elasticache
 from alb import Route
 from efs import Folder
 from fargate import (
-    Cluster,
     FargateService,
     FargateServiceArgs,
     HealthCheck,
     ImageRepository,
+    Platform,
 )
 from network import Network, Place, PrivateName, PrivateNameArgs
 from parameters import SecretParameter
-from settings import Architecture, RedisSettings, ServiceSize
+from settings import RedisSettings, ServiceSize
 
 API_PORT: Final = 5000
 REDIS_PORT: Final = 6379
@@ -109,16 +109,12 @@ class Redis(ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class BackendArgs:
-    region: str
-    cluster: Cluster
+    platform: Platform
     network: Network
     repository: ImageRepository
     redis: RedisSettings
     flask: ServiceSize
     celery: ServiceSize
-    architecture: Architecture
-    exec_allowed: bool
-    log_retention_days: int
     environment: Mapping[str, Input[str]]  # besides the broker's host
     secrets: Sequence[SecretParameter]
     mounts: Mapping[str, Folder]
@@ -142,14 +138,10 @@ class Backend(ComponentResource):
         self.api = FargateService(
             f"{name}-flask",
             FargateServiceArgs(
-                region=args.region,
-                cluster=args.cluster,
+                platform=args.platform,
                 place=args.network.place("api"),
                 repository=args.repository,
                 size=args.flask,
-                architecture=args.architecture,
-                log_retention_days=args.log_retention_days,
-                exec_allowed=args.exec_allowed,
                 port=API_PORT,
                 environment={
                     **environment,
@@ -167,14 +159,10 @@ class Backend(ComponentResource):
         self.worker = FargateService(
             f"{name}-celery",
             FargateServiceArgs(
-                region=args.region,
-                cluster=args.cluster,
+                platform=args.platform,
                 place=args.network.place("worker"),
                 repository=args.repository,
                 size=args.celery,
-                architecture=args.architecture,
-                log_retention_days=args.log_retention_days,
-                exec_allowed=args.exec_allowed,
                 environment=environment,
                 secrets=args.secrets,
                 mounts=args.mounts,

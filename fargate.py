@@ -136,15 +136,22 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FargateServiceArgs:
+class Platform:
+    """What all services have in common."""
+
     region: str
     cluster: Cluster
+    architecture: Architecture
+    log_retention_days: int
+    exec_allowed: bool  # people may open a shell in a running task
+
+
+@dataclass(frozen=True, kw_only=True)
+class FargateServiceArgs:
+    platform: Platform
     place: Place
     repository: ImageRepository
     size: ServiceSize
-    architecture: Architecture
-    log_retention_days: int
-    exec_allowed: bool
     port: int | None = None
     environment: Mapping[str, Input[str]] = field(default_factory=dict)
     secrets: Sequence[SecretParameter] = ()
@@ -182,7 +189,7 @@ class FargateService(ComponentResource):
         self._logs = cloudwatch.LogGroup(
             name,
             name=f"/ecs/{name}",
-            retention_in_days=args.log_retention_days,
+            retention_in_days=args.platform.log_retention_days,
             opts=self._child,
         )
         self.log_group: Output[str] = self._logs.name
@@ -197,7 +204,7 @@ class FargateService(ComponentResource):
             memory=str(args.size.memory),
             runtime_platform={
                 "operating_system_family": "LINUX",
-                "cpu_architecture": args.architecture,
+                "cpu_architecture": args.platform.architecture,
             },
             execution_role_arn=self.execution_role.arn,
             task_role_arn=self.task_role.arn,
@@ -270,10 +277,10 @@ class FargateService(ComponentResource):
                 statement(
                     ["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"],
                     # Tasks have their names from ECS, so those of the cluster.
-                    [Output.concat(_tasks(self._args.cluster.arn), "/*")],
+                    [Output.concat(_tasks(self._args.platform.cluster.arn), "/*")],
                 )
             )
-        if self._args.exec_allowed:
+        if self._args.platform.exec_allowed:
             # Has no resource level (Service Authorization Reference, Amazon Session Manager
             # Message Gateway Service).
             statements.append(
@@ -313,7 +320,7 @@ class FargateService(ComponentResource):
                 "logDriver": "awslogs",
                 "options": {
                     "awslogs-group": self._logs.name,
-                    "awslogs-region": args.region,
+                    "awslogs-region": args.platform.region,
                     "awslogs-stream-prefix": "task",
                     "mode": "non-blocking",
                     "max-buffer-size": "4m",
@@ -342,7 +349,7 @@ class FargateService(ComponentResource):
         return ecs.Service(
             self.name,
             name=self.name,
-            cluster=args.cluster.arn,
+            cluster=args.platform.cluster.arn,
             task_definition=definition.arn,
             desired_count=0,
             launch_type="FARGATE",
@@ -369,7 +376,7 @@ class FargateService(ComponentResource):
             deployment_maximum_percent=200 if args.overlap else 100,
             deployment_circuit_breaker={"enable": True, "rollback": True},
             availability_zone_rebalancing="ENABLED" if args.overlap else "DISABLED",
-            enable_execute_command=args.exec_allowed,
+            enable_execute_command=args.platform.exec_allowed,
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
             wait_for_steady_state=False,  # there may be no image yet
@@ -381,7 +388,9 @@ class FargateService(ComponentResource):
         target = appautoscaling.Target(
             self.name,
             service_namespace="ecs",
-            resource_id=Output.format("service/{0}/{1}", args.cluster.name, self.service.name),
+            resource_id=Output.format(
+                "service/{0}/{1}", args.platform.cluster.name, self.service.name
+            ),
             scalable_dimension="ecs:service:DesiredCount",
             min_capacity=args.size.minimum,
             max_capacity=args.size.maximum,
