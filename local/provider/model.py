@@ -4,7 +4,8 @@ import importlib
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, Literal, get_args, get_origin
@@ -97,26 +98,64 @@ def _service(service: str) -> Any:
     return botocore.session.get_session().get_service_model(service)
 
 
+def operations(service: str) -> Collection[str]:
+    names: Collection[str] = _service(service).operation_names
+    return names
+
+
 def operation(service: str, name: str) -> OperationModel:
     model: OperationModel = _service(service).operation_model(name)
     return model
 
 
-def shape_at(shape: Any, expression: str) -> Any:
-    """The shape under a path such as `Vpcs[0].Tags`."""
-    expression = expression.removesuffix(".")
-    expression = re.sub(r"\[[^\]]*\]", "[]", expression).split("|")[0]
-    for name in re.findall(r"\w+", expression):
-        shape = _content(shape).members[name]
-    return _content(shape) if expression.endswith("]") else shape
+class _Text:
+    """A value in a map of attributes."""
+
+    type_name, name = "string", "attribute"
+    metadata: Mapping[str, Any] = {}
+    enum: Sequence[str] = ()
 
 
-def _content(shape: Any) -> Any:
+class Members:
+    """The members of several structures, as one shape."""
+
+    type_name, name = "structure", "the description"
+    required_members: Sequence[str] = ()
+
+    def __init__(self, members: dict[str, Any]) -> None:
+        self.members = members
+
+
+def content(shape: Any) -> Any:
     return shape.member if shape.type_name == "list" else shape
 
 
-def tokens(path: str) -> list[str]:
-    return [path] if path == "." else re.findall(r"\w+|\[0\]", path)
+def along(shape: Any, route: Iterable[str]) -> Any:
+    """The shape at the end of a route, which goes through the first item of each list."""
+    for name in route:
+        if name != ".":
+            shape = _Text if name.startswith("@") else content(shape).members[name]
+    return shape
+
+
+def walk(node: Any, route: Iterable[str]) -> Any:
+    """What is at the end of a route, or None."""
+    for name in route:
+        if name != ".":
+            node = (node[0] if node else None) if isinstance(node, list) else node
+            node = node.get(name) if isinstance(node, dict) else None
+    return node
+
+
+def enter(target: dict[str, Any], shape: Any, name: str) -> tuple[dict[str, Any], Any]:
+    """The structure under a member, or the first of its list: made if need be."""
+    inner = shape.members[name]
+    if inner.type_name != "list":
+        return target.setdefault(name, {}), inner
+    items = target.setdefault(name, [])
+    if not items:
+        items.append({})
+    return items[0], inner.member
 
 
 def squash(name: str) -> str:
@@ -141,21 +180,39 @@ def find_member(key: str, members: Iterable[str], nouns: str = "") -> str | None
 
 @dataclass(frozen=True, kw_only=True)
 class Dictionary:
-    """How one type's inputs are called in the API, where the names alone don't tell."""
+    """How one type's inputs are called in the API, where the names alone don't tell.
 
-    names: Mapping[str, str] = field(default_factory=dict)  # input path -> member path; "" = none
+    Of several places, the first that an operation has; "" is no place, "." the block around it,
+    "@x" the attribute x.
+    """
+
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     values: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
     nouns: str = ""
 
     def route(self, path: Path, shape: Any) -> list[str] | None:
         """The members to walk from a structure to the place of its input `path[-1]`."""
         dotted = ".".join(path)
-        if dotted in self.names:
-            route = tokens(self.names[dotted])
-            if not route or _exists(route, shape):
-                return route or None
-        found = find_member(path[-1], shape.members, self.nouns)
+        places = self.names.get(dotted, ())
+        for place in filter(None, places):
+            if self._exists(place, shape, dotted):
+                return [place] if place[0] in "@." else place.split(".")
+        found = None if "" in places else find_member(path[-1], shape.members, self.nouns)
         return [found] if found else None
+
+    def _exists(self, place: str, shape: Any, dotted: str) -> bool:
+        if place == ".":
+            inner = [key for key in self.names if key.startswith(f"{dotted}.")]
+            return any(self._exists(self.names[key][0], shape, key) for key in inner)
+        if place.startswith("@"):
+            return not {"Attributes", "AttributeName"}.isdisjoint(shape.members)
+        try:
+            return along(shape, place.split(".")) is not None
+        except (AttributeError, KeyError):
+            return False
+
+    def unsent(self, path: Path) -> bool:
+        return "" in self.names.get(".".join(path), ())
 
     def to_api(self, value: Any, kind: Kind | None, shape: Any, path: Path) -> Any:
         if isinstance(value, str) and value == UNKNOWN:
@@ -193,27 +250,22 @@ class Dictionary:
         """Put an input where the structure `shape` wants it."""
         if value is None:
             return
-        known = not kind or path[-1] in kind.fields
-        route = self.route(path, shape) if known else None
+        route = self.route(path, shape) if not kind or path[-1] in kind.fields else None
         if route is None:
-            if ".".join(path) in self.names:
+            if self.unsent(path):
                 return
             raise UnmappedError(f"{'.'.join(path)}: no member of {shape.name} takes it")
+        own = kind.fields[path[-1]] if kind else None
         if route == ["."]:  # a block whose content stands beside the other inputs
-            block = value[0] if isinstance(value, list) else value
-            inner_kind = kind.fields[path[-1]] if kind else None
-            inner_kind = (inner_kind.item or inner_kind) if inner_kind else None
+            block = (value or [{}])[0] if isinstance(value, list) else value
             for key, item in block.items():
-                self.place(target, item, inner_kind, shape, (*path, key))
+                self.place(target, item, own and (own.item or own), shape, (*path, key))
             return
         *parents, last = route
-        for token in parents:
-            target, shape = _step(target, shape, token)
-        inner = _content(shape) if last == "[0]" else shape.members[last]
-        translated = self.to_api(value, kind.fields[path[-1]] if kind else None, inner, path)
-        if last == "[0]":
-            target.append(translated)
-        elif isinstance(target.get(last), dict) and isinstance(translated, dict):
+        for name in parents:
+            target, shape = enter(target, shape, name)
+        translated = self.to_api(value, own, along(shape, [last]), path)
+        if isinstance(target.get(last), dict) and isinstance(translated, dict):
             target[last].update(translated)
         else:
             target[last] = translated
@@ -247,59 +299,35 @@ class Dictionary:
             return {entry[next(iter(entry))]: list(entry.values())[1] for entry in seen}
         if kind.form == "list" and kind.item:
             likes = like if isinstance(like, list) else []
-            inner = _content(shape)
+            inner = content(shape)
             return [
                 self.from_api(item, kind.item, inner, likes[n] if n < len(likes) else None, path)
                 for n, item in enumerate(seen if isinstance(seen, list) else [seen])
             ]
         if kind.form == "object":
             if isinstance(seen, list):
-                seen, shape = (seen[0] if seen else {}), _content(shape)
+                seen, shape = (seen[0] if seen else {}), content(shape)
             keys = like if isinstance(like, dict) else kind.fields
             result = {key: self._pick(seen, kind, shape, like, (*path, key)) for key in keys}
             return {key: item for key, item in result.items() if item is not None}
         if isinstance(like, str) and not isinstance(seen, str):
             return json.dumps(seen, default=str) if isinstance(seen, dict | list) else str(seen)
-        backwards = {api: own for own, api in self.values.get(".".join(path), {}).items()}
         if isinstance(seen, list) and kind.form == "scalar":
             seen = seen[0] if seen else None
-        return backwards.get(seen, seen) if isinstance(seen, str | int | bool) else seen
+        backwards = {api: own for own, api in self.values.get(".".join(path), {}).items()}
+        seen = backwards.get(seen, seen) if isinstance(seen, str | int | bool) else seen
+        if isinstance(seen, str) and isinstance(like, bool | int):  # an attribute
+            with suppress(ValueError):
+                return seen == "true" if isinstance(like, bool) else int(seen)
+        return seen
 
     def _pick(self, seen: Any, kind: Kind, shape: Any, like: Any, path: Path) -> Any:
+        own = like.get(path[-1]) if isinstance(like, dict) else None
         route = self.route(path, shape) if path[-1] in kind.fields else None
         if route is None:
-            return like.get(path[-1]) if isinstance(like, dict) else None
-        for token in route:
-            if token == ".":  # noqa: S105
-                continue
-            if token == "[0]":  # noqa: S105
-                seen, shape = (seen[0] if seen else None), _content(shape)
-            else:
-                seen, shape = (seen or {}).get(token), shape.members[token]
-        inner = like.get(path[-1]) if isinstance(like, dict) else None
-        return self.from_api(seen, kind.fields[path[-1]], shape, inner, path)
-
-
-def _exists(route: list[str], shape: Any) -> bool:
-    for token in route:
-        if token == ".":  # noqa: S105
-            continue
-        if token == "[0]":  # noqa: S105
-            shape = _content(shape)
-        elif token in getattr(shape, "members", {}):
-            shape = shape.members[token]
-        else:
-            return False
-    return True
-
-
-def _step(target: Any, shape: Any, token: str) -> tuple[Any, Any]:
-    if token == "[0]":  # noqa: S105
-        if not target:
-            target.append({})
-        return target[0], _content(shape)
-    inner = shape.members[token]
-    return target.setdefault(token, [] if inner.type_name == "list" else {}), inner
+            return own
+        inner = kind.fields[path[-1]]
+        return self.from_api(walk(seen, route), inner, along(shape, route), own, path)
 
 
 def _to_scalar(value: Any, shape: Any) -> Any:
@@ -325,17 +353,14 @@ def _to_scalar(value: Any, shape: Any) -> Any:
 
 # ---- is a request what the API's model asks for?
 
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "structure": (dict,),
-    "map": (dict,),
-    "list": (list,),
-    "string": (str,),
-    "boolean": (bool,),
-    "integer": (int,),
-    "long": (int,),
-    "double": (int, float),
-    "float": (int, float),
-    "blob": (bytes,),
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("structure", "map"), dict),
+    **dict.fromkeys(("integer", "long"), int),
+    **dict.fromkeys(("double", "float"), (int, float)),
+    "list": list,
+    "string": str,
+    "boolean": bool,
+    "blob": bytes,
 }
 
 

@@ -1,6 +1,5 @@
 """What an entry of the catalogue is made of, and the templates in it."""
 
-import json
 import re
 import secrets
 from collections.abc import Mapping
@@ -17,6 +16,9 @@ Scope = Mapping[str, Any]  # what templates such as "{id}" are filled from
 class GoneError(Exception):
     """The object isn't there any more."""
 
+    def __init__(self, id_: str) -> None:
+        super().__init__(f"{id_} no longer exists; refresh, then deploy again")
+
 
 class PartialError(Exception):
     """The object was made, but not all that belongs to it."""
@@ -31,25 +33,27 @@ class Call:
     """One API operation: what it takes besides the inputs, and where its answer is."""
 
     op: str
-    args: Mapping[str, Any] = field(default_factory=dict)
-    at: str = ""  # paths into the answer, first the object itself
-    root: str = ""  # the member that holds the inputs
-    only: str = ""  # the inputs it takes; by default, all that its model knows
-    attrs: Mapping[str, str] = field(default_factory=dict)  # inputs kept in its map of attributes
-    names: Mapping[str, str] = field(default_factory=dict)
-    each: bool = False  # it takes one input at a time
+    args: Mapping[str, Any]
+    at: str = ""  # paths into the answer, first the object itself; "." is the whole
+    root: tuple[str, ...] = ()  # the members down to the structure that holds the inputs
+    only: tuple[str, ...] = ()  # the inputs it takes; by default, all that its model knows
     full: bool = False  # it replaces the whole object: send everything that it takes
-    service: str = ""
     keep: Mapping[str, str] = field(default_factory=dict)  # single facts from its answer
-    when: str = ""  # only if this is known
 
 
-def call(op: str, at: str = "", /, **args: Any) -> Call:
-    options = {key: args.pop(f"_{key}") for key in _OPTIONS if f"_{key}" in args}
-    return Call(op=op, at=at, args=args, **options)
-
-
-_OPTIONS = ("root", "only", "attrs", "names", "each", "full", "service", "keep", "when")
+def op(
+    name: str,
+    at: str = "",
+    *,
+    root: str = "",
+    only: str = "",
+    full: bool = False,
+    keep: Mapping[str, str] | None = None,
+    **args: Any,
+) -> Call:
+    path = tuple(root.split(".")) if root else ()
+    kept = keep or {}
+    return Call(op=name, args=args, at=at, root=path, only=(*only.split(),), full=full, keep=kept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,16 +64,18 @@ class Name:
     limit: int = 255
     joiner: str = "-"
     lower: bool = False
-    prefix: str = ""  # the input that asks for a prefix instead
-    ending: str = ""
+    folded: bool = False  # AWS keeps it in lower case, whoever gave it
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Tagging:
-    add: Call
-    remove: Call | None
-    read: Call | None = None
-    inline: bool = True  # the create operation takes tags too
+    """How a service's objects get, lose and show their tags."""
+
+    add: str
+    remove: str  # "" = adding replaces them all
+    read: str  # "" = the description has them
+    at: str
+    args: Mapping[str, Any]
 
 
 @dataclass(kw_only=True)
@@ -77,7 +83,6 @@ class Seen:
     """The state of an object as AWS describes it."""
 
     members: dict[str, Any]
-    attributes: dict[str, Any]
     tags: dict[str, str] | None = None
 
 
@@ -91,18 +96,15 @@ class Context:
     partition: str = "aws"
     default_tags: Mapping[str, str] = field(default_factory=dict)
 
-    def scope(self, **values: Any) -> dict[str, Any]:
-        return {
-            "region": self.region,
-            "account": self.account,
-            "partition": self.partition,
-            "unique": secrets.token_hex(16),
-            **values,
-        }
+    def scope(self, values: Scope, **more: Any) -> dict[str, Any]:
+        own = {"region": self.region, "account": self.account, "partition": self.partition}
+        return {**own, "unique": secrets.token_hex(16), **values, **more}
 
 
 def fill(template: Any, scope: Scope, *, guess: bool = False) -> Any:
-    """A template with its `{names}` filled in; what is not known yet becomes UNKNOWN."""
+    """A template with its `{names}` filled in, `{names?}` if they are known; with `guess`, what
+    else is not known becomes UNKNOWN.
+    """
     if isinstance(template, Mapping):
         filled = {key: fill(item, scope, guess=guess) for key, item in template.items()}
         return {key: item for key, item in filled.items() if item is not None}
@@ -110,72 +112,12 @@ def fill(template: Any, scope: Scope, *, guess: bool = False) -> Any:
         return [fill(item, scope, guess=guess) for item in template]
     if not isinstance(template, str):
         return template
-    if match := re.fullmatch(r"\{(\w+)(\??)\}", template):
-        if match[1] in scope:
-            return scope[match[1]]
-        if match[2]:
-            return None
-        if guess:
-            return UNKNOWN
-        raise UnmappedError(f"{match[1]} is not known")
+    whole = re.fullmatch(r"\{(\w+)\??\}", template)
+    if whole and (whole[1] in scope or template.endswith("?}")):
+        return scope.get(whole[1])  # it keeps its type
     template = re.sub(r"\{(\w+)\?\}", lambda found: str(scope.get(found[1], "")), template)
-    names = re.findall(r"\{(\w+)\}", template)
-    if any(scope.get(name, UNKNOWN) == UNKNOWN for name in names) and names:
+    if any(scope.get(name, UNKNOWN) == UNKNOWN for name in re.findall(r"\{(\w+)\}", template)):
         if guess:
             return UNKNOWN
         raise UnmappedError(f"{template} cannot be filled")
     return re.sub(r"\{(\w+)\}", lambda found: str(scope[found[1]]), template)
-
-
-def descend(request: dict[str, Any], root: str) -> Any:
-    node: Any = request
-    names = re.findall(r"\w+|\[0\]", root)
-    for name, following in zip(names, [*names[1:], ""], strict=False):
-        if name == "[0]":
-            if not node:
-                node.append({})
-            node = node[0]
-        else:
-            node = node.setdefault(name, [] if following == "[0]" else {})
-    return node
-
-
-def as_attributes(value: Any, path: tuple[str, ...], attrs: Mapping[str, str]) -> dict[str, str]:
-    name = attrs.get(".".join(path))
-    if name is not None:
-        return {name: _text(value)}
-    if isinstance(value, list):
-        value = value[0] if value else {}
-    if not isinstance(value, dict):
-        return {}
-    result: dict[str, str] = {}
-    for key, item in value.items():
-        if not any(known.startswith(".".join((*path, key))) for known in attrs):
-            raise UnmappedError(f"{'.'.join((*path, key))}: no attribute takes it")
-        result |= as_attributes(item, (*path, key), attrs)
-    return result
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
-
-
-def in_form_of(text: Any, like: Any) -> Any:
-    if isinstance(like, bool):
-        return str(text).lower() == "true"
-    if isinstance(like, int) and re.fullmatch(r"-?\d+", str(text)):
-        return int(text)
-    return text
-
-
-def walk(node: Any, route: list[str]) -> Any:
-    for token in route:
-        if token == "[0]":  # noqa: S105
-            node = node[0] if node else None
-        else:
-            node = node.get(token) if isinstance(node, dict) else None
-    return node

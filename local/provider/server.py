@@ -1,7 +1,6 @@
 """The provider's side of the engine's protocol, for the packages `aws` and `random`."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,11 +12,10 @@ import grpc
 from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
-from local.provider import randoms
 from local.provider.aws import Aws, AwsError
 from local.provider.catalogue import find
 from local.provider.invokes import INVOKES
-from local.provider.lifecycle import RECORDED, Type
+from local.provider.lifecycle import RECORDED, Type, visible
 from local.provider.model import UnmappedError
 from local.provider.parts import Context, GoneError, PartialError
 from local.provider.wire import UNKNOWN, decode, encode, has_unknown
@@ -45,7 +43,7 @@ class Session:
 
     def note(self, kind: Type, urn: str, outputs: dict[str, Any]) -> None:
         name = urn.split("::")[-1]
-        if kind.recorded:
+        if kind.recorded and kind.service:
             self.recorded.add((kind.token, name, "*"))
         for what in outputs.get(RECORDED, []):
             self.recorded.add((kind.token, name, what))
@@ -90,8 +88,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self, session: Session) -> None:
         self.session = session
         self._contexts: dict[str, Context] = {}
-        self._accounts: dict[str, tuple[str, str]] = {}
-        self._lock = threading.Lock()
 
     # -- the instance
 
@@ -119,10 +115,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     @_told
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
-        answer = provider_pb2.ConfigureResponse(supportsPreview=True)
         settings = decode(request.args)
-        if ":random" in request.urn or "aws" not in request.urn.split("::")[-2]:
-            return answer
+        if "random" in request.urn.split("::")[2]:
+            self._contexts[context.peer()] = Context(aws=self.session.aws, region="", account="")
+            return provider_pb2.ConfigureResponse(supportsPreview=True)
         region = settings.get("region")
         if not isinstance(region, str) or region == UNKNOWN:
             raise RefusedError("no region: set it with `pulumi config set aws:region`")
@@ -136,7 +132,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             partition=identity["Arn"].split(":")[1],
             default_tags=tags.get("tags") or {},
         )
-        return answer
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def _context(self, context: Any, properties: dict[str, Any]) -> Context:
         home = self._contexts.get(context.peer())
@@ -156,29 +152,24 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     @_told
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         token, inputs = _token(request.urn), decode(request.news)
-        if token.startswith("random:"):
-            return provider_pb2.CheckResponse(
-                inputs=request.news, failures=_failures(randoms.problems(token, inputs))
-            )
         kind = self._type(token)
         olds, name = decode(request.olds), request.urn.split("::")[-1]
         news, failures = kind.check(
             inputs, olds, name, request.randomSeed, self._context(context, inputs)
         )
-        return provider_pb2.CheckResponse(inputs=encode(news), failures=_failures(failures))
+        # The engine prints a failing property's value, which may be secret: only the text has it.
+        told = [provider_pb2.CheckFailure(property="", reason=reason) for reason in failures]
+        return provider_pb2.CheckResponse(inputs=encode(news), failures=told)
 
     @_told
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         token = _token(request.urn)
         olds, news = decode(request.old_inputs), decode(request.news)
-        if token.startswith("random:"):
-            changed = randoms.changed(olds, news)
-            return _difference(olds, news, changed, changed, first=False)
         kind = self._type(token)
         self.session.note(kind, request.urn, decode(request.olds))
         changed = kind.changed(olds, news)
         replacing = kind.replacing(changed)
-        if not replacing and (stuck := kind.stuck(changed)):
+        if changed and not replacing and (stuck := kind.stuck(changed)):
             raise RefusedError(
                 f"{token}: no update is known for {', '.join(stuck)}: name a call or a "
                 f"replacement in {kind.home}"
@@ -188,12 +179,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     @_told
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
         token, inputs = _token(request.urn), decode(request.properties)
-        if token.startswith("random:"):
-            id_, outputs = randoms.make(token, inputs, preview=request.preview)
-            return provider_pb2.CreateResponse(id=id_, properties=encode(outputs))
         kind = self._type(token)
         if request.preview:
-            return provider_pb2.CreateResponse(properties=encode(_visible(inputs)))
+            return provider_pb2.CreateResponse(properties=encode(visible(inputs)))
         id_, outputs = kind.make(inputs, self._context(context, inputs))
         self.session.note(kind, request.urn, outputs)
         return provider_pb2.CreateResponse(id=id_, properties=encode(outputs))
@@ -202,8 +190,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
         token = _token(request.urn)
         olds, news = decode(request.olds), decode(request.news)
-        if token.startswith("random:"):
-            return provider_pb2.UpdateResponse(properties=request.olds)
         kind, old_inputs = self._type(token), decode(request.old_inputs)
         if request.preview:
             outputs = kind.foreseen(olds, old_inputs, news)
@@ -215,12 +201,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     @_told
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
         token = _token(request.urn)
-        if token.startswith("random:"):
-            return provider_pb2.ReadResponse(
-                id=request.id, properties=request.properties, inputs=request.inputs
-            )
         kind = self._type(token)
         olds, inputs = decode(request.properties), decode(request.inputs)
+        if not inputs:
+            raise RefusedError(f"{token}: objects made elsewhere cannot be imported or read")
         found = kind.refreshed(request.id, olds, inputs, self._context(context, {**olds, **inputs}))
         if found is None:
             return provider_pb2.ReadResponse(id="")
@@ -233,8 +217,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     @_told
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
         token, olds = _token(request.urn), decode(request.properties)
-        if not token.startswith("random:"):
-            self._type(token).unmake(request.id, olds, self._context(context, olds))
+        self._type(token).unmake(request.id, olds, self._context(context, olds))
         return empty_pb2.Empty()
 
     @_told
@@ -253,15 +236,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
 def _token(urn: str) -> str:
     return urn.split("::")[2].split("$")[-1]
-
-
-def _visible(inputs: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in inputs.items() if not key.startswith("__")}
-
-
-def _failures(failures: list[tuple[str, str]]) -> list[Any]:
-    # The engine prints a failing property's value, which may be secret: the text alone names it.
-    return [provider_pb2.CheckFailure(property="", reason=reason) for _, reason in failures]
 
 
 def _changes(some: bool) -> Any:

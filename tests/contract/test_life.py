@@ -100,6 +100,28 @@ def test_what_the_emulator_drops_is_reported_and_no_drift(engine, cloud):
     assert engine.read(RULE, id_, outputs, inputs)[2] == inputs
 
 
+def test_what_takes_a_while_is_waited_for(engine, cloud):
+    token = "aws:acm/certificate:Certificate"
+    option = {"DomainName": "a.test", "ValidationMethod": "DNS"}
+    record = {"Name": "_x.a.test.", "Type": "CNAME", "Value": "y"}
+    cloud.answers["RequestCertificate"] = {"CertificateArn": "arn:c"}
+    cloud.answers["DescribeCertificate"] = _growing(option, {**option, "ResourceRecord": record})
+    inputs, _ = engine.check(token, {"domainName": "a.test", "validationMethod": "DNS"})
+    _, outputs = engine.create(token, inputs)
+    assert outputs["domainValidationOptions"][0]["resourceRecordName"] == "_x.a.test."
+
+
+def _growing(first, then):
+    """A certificate whose records come with the second look."""
+    seen = iter([first])
+    return lambda _: {"Certificate": {"DomainValidationOptions": [next(seen, then)]}}
+
+
+def test_an_object_made_elsewhere_is_not_imported(engine, queue):
+    with pytest.raises(Exception, match="cannot be imported"):
+        engine.read(QUEUE, queue[0], {}, {})
+
+
 def test_a_creation_that_stops_half_way_keeps_what_there_is(engine, cloud):
     cloud.answers |= {
         "CreateVpc": {"Vpc": {"VpcId": "vpc-1"}},

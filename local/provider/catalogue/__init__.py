@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cache
 
+from local.provider import randoms
 from local.provider.catalogue import compute, data, edge, messaging, network
 from local.provider.lifecycle import Type
 from local.provider.parts import Name
@@ -14,10 +15,11 @@ TYPES = {token: entry for family in FAMILIES for token, entry in family.TYPES.it
 @cache
 def find(token: str) -> Type:
     """The entry of a type, with the naming rule that holds for all that say no other."""
-    entry: Type | None = TYPES.get(token)
+    entry = TYPES.get(token) or randoms.TYPES.get(token)
     if entry is None:
-        raise LookupError(f"{token} is not supported: add an entry to local/provider/catalogue/")
+        home = "randoms.py" if token.startswith("random:") else "catalogue/"
+        raise LookupError(f"{token} is not supported: add an entry to local/provider/{home}")
     entry = replace(entry, token=token)
     if entry.naming is None and "name" in entry.schema.inputs:
-        entry = replace(entry, naming=Name(prefix="namePrefix"))
+        entry = replace(entry, naming=Name())
     return entry
