@@ -1,8 +1,11 @@
 """Inputs are held against the SDK's schema and AWS's models before anything is sent."""
 
+from typing import Any
+
 import pytest
 
 from local.provider.wire import UNKNOWN
+from tests.contract.conftest import Engine
 
 VPC, ALARM, QUEUE = (
     "aws:ec2/vpc:Vpc",
@@ -21,11 +24,11 @@ ALARM_INPUTS = {
 }
 
 
-def faults(engine, token, inputs):
+def faults(engine: Engine, token: str, inputs: dict[str, Any]) -> Any:
     return engine.check(token, inputs)[1]
 
 
-def test_good_inputs_have_no_fault(engine):
+def test_good_inputs_have_no_fault(engine: Engine) -> None:
     assert faults(engine, ALARM, ALARM_INPUTS) == []
 
 
@@ -75,25 +78,27 @@ def test_good_inputs_have_no_fault(engine):
         ),
     ],
 )
-def test_a_wrong_input_is_told(engine, token, inputs, told):
+def test_a_wrong_input_is_told(
+    engine: Engine, token: str, inputs: dict[str, Any], told: str
+) -> None:
     assert any(told in reason for reason in faults(engine, token, inputs))
 
 
-def test_a_text_that_may_be_secret_is_not_repeated(engine):
+def test_a_text_that_may_be_secret_is_not_repeated(engine: Engine) -> None:
     inputs = {"type": "SecureString", "name": "/a b", "value": "open sesame", "dataType": "x" * 200}
     reasons = faults(engine, "aws:ssm/parameter:Parameter", inputs)
     assert reasons
     assert "open sesame" not in " ".join(reasons)
 
 
-def test_unknown_values_are_not_judged_but_their_neighbours_are(engine):
+def test_unknown_values_are_not_judged_but_their_neighbours_are(engine: Engine) -> None:
     inputs = {**ALARM_INPUTS, "alarmActions": [UNKNOWN], "metricName": UNKNOWN, "statistic": "Mean"}
     assert faults(engine, ALARM, inputs) == [
         "Statistic is 'Mean', must be one of SampleCount, Average, Sum, Minimum, Maximum"
     ]
 
 
-def test_a_missing_name_is_made_once_and_kept(engine):
+def test_a_missing_name_is_made_once_and_kept(engine: Engine) -> None:
     first, _ = engine.check(QUEUE, {}, seed=b"one")
     assert first["name"].startswith("thing-")
     assert len(first["name"]) == len("thing-") + 7
@@ -118,7 +123,9 @@ def test_a_missing_name_is_made_once_and_kept(engine):
         (QUEUE, {"namePrefix": "given"}, "name", "given", 80),
     ],
 )
-def test_names_keep_the_limits_of_their_type(engine, token, inputs, key, start, longest):
+def test_names_keep_the_limits_of_their_type(
+    engine: Engine, token: str, inputs: dict[str, Any], key: str, start: str, longest: int
+) -> None:
     kind = engine.provider._type(token)
     context = engine.provider._contexts["default"]
     news, _ = kind.check(inputs, {}, "t" * 90, b"seed", context)
@@ -127,12 +134,12 @@ def test_names_keep_the_limits_of_their_type(engine, token, inputs, key, start, 
     assert news[key].endswith(".fifo") == ("fifoQueue" in inputs)
 
 
-def test_default_tags_go_below_the_own_ones(engine):
+def test_default_tags_go_below_the_own_ones(engine: Engine) -> None:
     news, _ = engine.check(VPC, {"cidrBlock": "10.0.0.0/16", "tags": {"Name": "a", "Project": "b"}})
     assert news["tagsAll"] == {"Name": "a", "Project": "b"}
     assert engine.check(VPC, {"cidrBlock": "10.0.0.0/16"})[0]["tagsAll"] == {"Project": "twin"}
 
 
-def test_an_unknown_type_names_the_place_to_add_it(engine):
+def test_an_unknown_type_names_the_place_to_add_it(engine: Engine) -> None:
     with pytest.raises(Exception, match="local/provider/catalogue"):
         engine.check("aws:glue/job:Job", {})

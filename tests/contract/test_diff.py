@@ -4,18 +4,20 @@ import json
 
 import pytest
 
+from tests.contract.conftest import Engine
+
 ALARM, TASK = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:ecs/taskDefinition:TaskDefinition"
 BALANCER, ROLE = "aws:lb/loadBalancer:LoadBalancer", "aws:iam/role:Role"
 
 
-def test_equal_inputs_are_no_change(engine):
+def test_equal_inputs_are_no_change(engine: Engine) -> None:
     answer = engine.diff(
         ALARM, {"name": "a", "__defaults": ["name"]}, {"name": "a", "__defaults": []}
     )
     assert answer.changes == answer.DIFF_NONE
 
 
-def test_json_is_compared_by_its_meaning(engine):
+def test_json_is_compared_by_its_meaning(engine: Engine) -> None:
     policy = {"Version": "2012-10-17", "Statement": []}
     answer = engine.diff(
         ROLE,
@@ -46,29 +48,29 @@ def test_json_is_compared_by_its_meaning(engine):
         ("aws:cloudfront/distribution:Distribution", "origins", False),
     ],
 )
-def test_a_change_updates_or_replaces(engine, token, key, replaced):
+def test_a_change_updates_or_replaces(engine: Engine, token: str, key: str, replaced: bool) -> None:
     answer = engine.diff(token, {key: "old"}, {key: "new"})
     assert answer.changes == answer.DIFF_SOME
     assert list(answer.replaces) == ([key] if replaced else [])
     assert set(answer.detailedDiff) == {key}
 
 
-def test_a_change_without_a_way_is_refused(engine):
+def test_a_change_without_a_way_is_refused(engine: Engine) -> None:
     with pytest.raises(Exception, match="no update is known for backupTarget"):
         engine.diff(
             "aws:rds/instance:Instance", {"backupTarget": "region"}, {"backupTarget": "outposts"}
         )
 
 
-def test_an_object_with_a_given_name_is_deleted_before_its_successor(engine):
+def test_an_object_with_a_given_name_is_deleted_before_its_successor(engine: Engine) -> None:
     olds = {"name": "a", "path": "/x/"}
     assert engine.diff(ROLE, olds, {**olds, "path": "/y/"}).deleteBeforeReplace
     news = {**olds, "path": "/y/", "__defaults": ["name"]}
     assert not engine.diff(ROLE, olds, news).deleteBeforeReplace
 
 
-def test_containers_in_another_order_of_variables_are_the_same(engine):
-    def text(*names):
+def test_containers_in_another_order_of_variables_are_the_same(engine: Engine) -> None:
+    def text(*names: str) -> str:
         return json.dumps(
             [{"name": "app", "environment": [{"name": n, "value": "1"} for n in names]}]
         )

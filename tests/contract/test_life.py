@@ -1,11 +1,13 @@
 """What is sent on creation, update and deletion, and what a refresh notices."""
 
 import json
+from typing import Any
 
 import pytest
 
 from local.provider.aws import AwsError
 from local.provider.wire import UNKNOWN
+from tests.contract.conftest import Cloud, Engine
 
 VPC, QUEUE = "aws:ec2/vpc:Vpc", "aws:sqs/queue:Queue"
 RULE, BALANCER = (
@@ -16,7 +18,7 @@ FUNCTION = "aws:lambda/function:Function"
 
 
 @pytest.fixture
-def queue(engine, cloud):
+def queue(engine: Engine, cloud: Cloud) -> Any:
     """A queue that was made a moment ago, as the engine keeps it."""
     attributes = {"QueueArn": "arn:q", "VisibilityTimeout": "30"}
     cloud.answers |= {
@@ -30,7 +32,7 @@ def queue(engine, cloud):
     return id_, outputs, inputs, attributes
 
 
-def test_a_creation_sends_names_attributes_and_tags(cloud, queue):
+def test_a_creation_sends_names_attributes_and_tags(cloud: Cloud, queue: Any) -> None:
     id_, outputs, inputs, _ = queue
     (request,) = cloud.requests("CreateQueue")
     assert request == {
@@ -42,7 +44,7 @@ def test_a_creation_sends_names_attributes_and_tags(cloud, queue):
     assert outputs["region"] == "ap-southeast-2"
 
 
-def test_a_preview_shows_the_inputs_and_asks_nothing(engine, cloud):
+def test_a_preview_shows_the_inputs_and_asks_nothing(engine: Engine, cloud: Cloud) -> None:
     asked = cloud.calls
     inputs, _ = engine.check(VPC, {"cidrBlock": UNKNOWN})
     _, outputs = engine.create(VPC, inputs, preview=True)
@@ -51,12 +53,14 @@ def test_a_preview_shows_the_inputs_and_asks_nothing(engine, cloud):
     assert cloud.calls == asked
 
 
-def test_an_unchanged_object_refreshes_without_change(engine, queue):
+def test_an_unchanged_object_refreshes_without_change(engine: Engine, queue: Any) -> None:
     id_, outputs, inputs, _ = queue
     assert engine.read(QUEUE, id_, outputs, inputs) == (id_, outputs, inputs)
 
 
-def test_a_change_behind_the_engines_back_is_noticed(engine, cloud, queue):
+def test_a_change_behind_the_engines_back_is_noticed(
+    engine: Engine, cloud: Cloud, queue: Any
+) -> None:
     id_, outputs, inputs, attributes = queue
     attributes["VisibilityTimeout"] = "60"
     cloud.answers["ListQueueTags"] = {"Tags": {"Project": "twin", "Owner": "me"}}
@@ -66,13 +70,15 @@ def test_a_change_behind_the_engines_back_is_noticed(engine, cloud, queue):
     assert seen_inputs["tags"] == {"Owner": "me"}
 
 
-def test_an_input_that_has_disappeared_is_noticed(engine, queue):
+def test_an_input_that_has_disappeared_is_noticed(engine: Engine, queue: Any) -> None:
     id_, outputs, inputs, attributes = queue
     del attributes["VisibilityTimeout"]
     assert "visibilityTimeoutSeconds" not in engine.read(QUEUE, id_, outputs, inputs)[2]
 
 
-def test_a_deleted_object_is_noticed_and_deleting_it_again_succeeds(engine, cloud, queue):
+def test_a_deleted_object_is_noticed_and_deleting_it_again_succeeds(
+    engine: Engine, cloud: Cloud, queue: Any
+) -> None:
     id_, outputs, inputs, _ = queue
     gone = AwsError("sqs:x", "AWS.SimpleQueueService.NonExistentQueue", "no such queue")
     cloud.answers |= {"GetQueueAttributes": gone, "DeleteQueue": gone}
@@ -80,7 +86,7 @@ def test_a_deleted_object_is_noticed_and_deleting_it_again_succeeds(engine, clou
     engine.delete(QUEUE, id_, outputs)
 
 
-def test_what_the_emulator_drops_is_reported_and_no_drift(engine, cloud):
+def test_what_the_emulator_drops_is_reported_and_no_drift(engine: Engine, cloud: Cloud) -> None:
     cloud.answers |= {
         "AuthorizeSecurityGroupIngress": {"SecurityGroupRules": [{"SecurityGroupRuleId": "sgr-1"}]},
         "DescribeSecurityGroupRules": {
@@ -100,7 +106,7 @@ def test_what_the_emulator_drops_is_reported_and_no_drift(engine, cloud):
     assert engine.read(RULE, id_, outputs, inputs)[2] == inputs
 
 
-def test_what_takes_a_while_is_waited_for(engine, cloud):
+def test_what_takes_a_while_is_waited_for(engine: Engine, cloud: Cloud) -> None:
     token = "aws:acm/certificate:Certificate"
     option = {"DomainName": "a.test", "ValidationMethod": "DNS"}
     record = {"Name": "_x.a.test.", "Type": "CNAME", "Value": "y"}
@@ -111,18 +117,18 @@ def test_what_takes_a_while_is_waited_for(engine, cloud):
     assert outputs["domainValidationOptions"][0]["resourceRecordName"] == "_x.a.test."
 
 
-def _growing(first, then):
+def _growing(first: Any, then: Any) -> Any:
     """A certificate whose records come with the second look."""
     seen = iter([first])
     return lambda _: {"Certificate": {"DomainValidationOptions": [next(seen, then)]}}
 
 
-def test_an_object_made_elsewhere_is_not_imported(engine, queue):
+def test_an_object_made_elsewhere_is_not_imported(engine: Engine, queue: Any) -> None:
     with pytest.raises(Exception, match="cannot be imported"):
         engine.read(QUEUE, queue[0], {}, {})
 
 
-def test_a_creation_that_stops_half_way_keeps_what_there_is(engine, cloud):
+def test_a_creation_that_stops_half_way_keeps_what_there_is(engine: Engine, cloud: Cloud) -> None:
     cloud.answers |= {
         "CreateVpc": {"Vpc": {"VpcId": "vpc-1"}},
         "ModifyVpcAttribute": AwsError("ec2:ModifyVpcAttribute", "Busy", "later"),
@@ -135,7 +141,7 @@ def test_a_creation_that_stops_half_way_keeps_what_there_is(engine, cloud):
     assert b"vpc-1" in detail
 
 
-def test_an_update_sends_what_changed(engine, cloud, queue):
+def test_an_update_sends_what_changed(engine: Engine, cloud: Cloud, queue: Any) -> None:
     id_, outputs, inputs, attributes = queue
     attributes["VisibilityTimeout"] = "45"
     news, _ = engine.check(
@@ -151,7 +157,9 @@ def test_an_update_sends_what_changed(engine, cloud, queue):
     assert updated["visibilityTimeoutSeconds"] == 45
 
 
-def test_an_update_of_a_vanished_object_asks_for_a_refresh(engine, cloud, queue):
+def test_an_update_of_a_vanished_object_asks_for_a_refresh(
+    engine: Engine, cloud: Cloud, queue: Any
+) -> None:
     id_, outputs, inputs, _ = queue
     gone = AwsError("sqs:x", "AWS.SimpleQueueService.NonExistentQueue", "no such queue")
     cloud.answers |= {"GetQueueAttributes": gone, "SetQueueAttributes": gone}
@@ -160,13 +168,13 @@ def test_an_update_of_a_vanished_object_asks_for_a_refresh(engine, cloud, queue)
         engine.update(QUEUE, id_, outputs, inputs, news)
 
 
-def test_a_protected_load_balancer_is_not_deleted(engine, cloud):
+def test_a_protected_load_balancer_is_not_deleted(engine: Engine, cloud: Cloud) -> None:
     with pytest.raises(Exception, match="enableDeletionProtection"):
         engine.delete(BALANCER, "arn:lb", {"enableDeletionProtection": True})
     assert not cloud.requests("DeleteLoadBalancer")
 
 
-def test_new_code_makes_the_version_unknown_in_the_preview(engine):
+def test_new_code_makes_the_version_unknown_in_the_preview(engine: Engine) -> None:
     kind = engine.provider._type(FUNCTION)
     olds = {"version": "1", "qualifiedArn": "arn:f:1", "arn": "arn:f", "codeSha256": "x"}
     before = {"name": "f", "publish": True, "code": {"hash": "a"}}
@@ -176,7 +184,9 @@ def test_new_code_makes_the_version_unknown_in_the_preview(engine):
     assert kind.foreseen({**before, **olds}, before, before)["version"] == "1"
 
 
-def test_what_the_emulator_lacks_is_checked_and_kept_in_the_state_only(engine, cloud):
+def test_what_the_emulator_lacks_is_checked_and_kept_in_the_state_only(
+    engine: Engine, cloud: Cloud
+) -> None:
     token = "aws:appautoscaling/target:Target"
     given = {
         "minCapacity": 1,
@@ -196,14 +206,14 @@ def test_what_the_emulator_lacks_is_checked_and_kept_in_the_state_only(engine, c
     assert (token, "thing", "*") in engine.session.recorded
 
 
-def test_each_provider_instance_keeps_its_own_region(engine, cloud):
+def test_each_provider_instance_keeps_its_own_region(engine: Engine, cloud: Cloud) -> None:
     engine.connection = engine.configure("edge", region="us-east-1")
     cloud.answers |= {"CreateTopic": {"TopicArn": "arn:t"}}
     engine.create("aws:sns/topic:Topic", engine.check("aws:sns/topic:Topic", {})[0])
     assert cloud.region == "us-east-1"
 
 
-def test_random_values_are_secret_and_differ(engine):
+def test_random_values_are_secret_and_differ(engine: Engine) -> None:
     token = "random:index/randomPassword:RandomPassword"
     inputs, faults = engine.check(token, {"length": 20, "special": False})
     assert faults == []
@@ -216,7 +226,7 @@ def test_random_values_are_secret_and_differ(engine):
     )
 
 
-def _create(engine, token, inputs):
+def _create(engine: Engine, token: str, inputs: dict[str, Any]) -> Any:
     from pulumi.runtime.proto import provider_pb2
 
     from local.provider.wire import encode

@@ -17,12 +17,12 @@ KEPT = {  # nothing of its own to delete
 }
 
 
-def test_the_mapping_is_the_frozen_one():
+def test_the_mapping_is_the_frozen_one() -> None:
     assert computed() == frozen(), "python -m tests.contract.mapping writes the file anew"
 
 
 @pytest.mark.parametrize("token", sorted(TYPES))
-def test_every_operation_and_output_of_an_entry_exists(token: str):
+def test_every_operation_and_output_of_an_entry_exists(token: str) -> None:
     entry = find(token)
     changes = [step for step, _ in entry.updates]
     steps = (entry.create, *entry.reads, *entry.also, *entry.then, *changes, *entry.deletes)
