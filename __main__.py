@@ -6,15 +6,16 @@ import pulumi_aws as aws
 
 from alb import LoadBalancer, LoadBalancerArgs, RouteArgs
 from backend import API_PORT, REDIS_PORT, Backend, BackendArgs
-from certs import Certificate, CertificateArgs, HostedZone
+from certs import EDGE_REGION, Certificate, CertificateArgs, HostedZone
 from cloudfront import (
-    EDGE_REGION,
     BasicAuth,
     BasicAuthArgs,
     Caching,
     Distribution,
     DistributionArgs,
     EdgePolicies,
+    EdgePoliciesArgs,
+    MaintenancePage,
 )
 from efs import FileShare, FileShareArgs
 from fargate import (
@@ -31,7 +32,9 @@ from parameters import SecretParameters, SecretParametersArgs
 from postgres import PORT as DATABASE_PORT
 from postgres import PostgresInstance, PostgresInstanceArgs
 from rollout import Rolled, Rollout, RolloutArgs
+from s3 import AccessLogs, AccessLogsArgs
 from settings import Settings
+from waf import Firewall, FirewallArgs
 
 TERRIAMAP_PORT, GEOSERVER_PORT, FILES_PORT = 3001, 8080, 2049
 DATABASE, DATABASE_USER = "otakaro", "otakaro"
@@ -133,6 +136,14 @@ certificate = Certificate(
     f"{prefix}-cert",
     CertificateArgs(hosts=hosts.all, zone=zone, regions=[settings.region, EDGE_REGION]),
 )
+access_logs = AccessLogs(
+    f"{prefix}-access-logs",
+    AccessLogsArgs(
+        account_id=account,
+        keep_days=settings.access_log_days,
+        removable=not settings.protect_data,
+    ),
+)
 # Each keeps connections longer than the one before it, so that none meets a closed one.
 idle_timeout = settings.edge.origin_timeout + 10
 keep_alive = idle_timeout + 5
@@ -144,10 +155,10 @@ alb = LoadBalancer(
         subnets=network.public_subnets,
         security_group_ids=[network.security_groups[group].id for group in ("alb", "alb-redirect")],
         certificate_arn=certificate.arns[settings.region],
-        account_id=account,
+        origin_secret=settings.edge.origin_secret,
         idle_timeout=idle_timeout,
         protect=settings.protect_data,
-        access_log_days=settings.access_log_days,
+        access_logs=access_logs,
     ),
 )
 routes = {
@@ -280,16 +291,39 @@ auth = BasicAuth(
             hosts.geoserver: settings.edge.geoserver_access,
         },
         closed={} if settings.edge.geoserver_admin_open else {hosts.geoserver: administration},
-        user=settings.edge.user,
-        password=settings.edge.password,
+        users=settings.edge.users,
+        log_retention_days=settings.log_retention_days,
         keep=settings.edge.keep_function,
     ),
 )
-policies = EdgePolicies(f"{prefix}-edge")
-behaviours: dict[str, tuple[str, Caching, dict[str, Caching]]] = {
-    "map": (hosts.map, "revalidate", {"/build/*": "assets", "/images/*": "assets"}),
-    "api": (hosts.api, "none", {}),
-    "geoserver": (hosts.geoserver, "tiles", {}),
+policies = EdgePolicies(
+    f"{prefix}-edge",
+    EdgePoliciesArgs(
+        map_host=hosts.map,
+        tile_seconds=settings.edge.tile_seconds,
+        embedders=settings.edge.embedders,
+        script_hosts=settings.edge.script_hosts,
+    ),
+)
+maintenance = MaintenancePage(f"{prefix}-maintenance")
+firewall = (
+    Firewall(
+        f"{prefix}-firewall",
+        FirewallArgs(
+            rate_limit=settings.edge.firewall_rate_limit,
+            log_retention_days=settings.log_retention_days,
+        ),
+    )
+    if settings.edge.firewall
+    else None
+)
+static: dict[str, Caching] = {"/build/*": "assets", "/images/*": "assets"}
+# GeoServer's administration, where it is open, is each user's own.
+personal: dict[str, Caching] = {f"{path}*": "none" for path in administration}
+behaviours: dict[str, tuple[str, str, Caching, dict[str, Caching]]] = {
+    "map": (hosts.map, "terriamap", "revalidate", static),
+    "api": (hosts.api, "api", "none", {}),
+    "geoserver": (hosts.geoserver, "geoserver", "tiles", personal),
 }
 sites = {
     key: Distribution(
@@ -299,14 +333,19 @@ sites = {
             zone=zone,
             certificate_arn=certificate.arns[EDGE_REGION],
             origin=alb,
+            route=routes[service],
             origin_timeout=settings.edge.origin_timeout,
             auth=auth,
             policies=policies,
+            headers=policies.map_headers if key == "map" else policies.service_headers,
             caching=caching,
             paths=paths,
+            access_logs=access_logs,
+            maintenance=maintenance if key == "map" else None,
+            firewall_arn=firewall.arn if firewall else None,
         ),
     )
-    for key, (host, caching, paths) in behaviours.items()
+    for key, (host, service, caching, paths) in behaviours.items()
 }
 
 # What happens by itself: a pushed image or a changed secret rolls its services.

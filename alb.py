@@ -6,9 +6,9 @@ from typing import Final
 
 import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pulumi_aws import ec2, lb, s3
+from pulumi_aws import ec2, lb
 
-from policies import policy, statement
+from s3 import AccessLogs
 
 # The header that CloudFront adds and the listener's rules demand.
 ORIGIN_HEADER: Final = "X-Otakaro-Origin"
@@ -34,6 +34,7 @@ class Route:
     target_group_arn: Output[str]
     target_group_name: Output[str]
     port: int
+    origin_secret: Output[str]  # what CloudFront shows; known when the rule takes it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +44,10 @@ class LoadBalancerArgs:
     subnets: Mapping[str, ec2.Subnet]  # public ones, by zone
     security_group_ids: list[Output[str]]
     certificate_arn: Input[str]  # validated, of this region
-    account_id: Input[str]
+    origin_secret: int  # number of the secret that CloudFront shows; its predecessor is taken too
     idle_timeout: int  # s; longer than CloudFront waits, shorter than targets keep connections
     protect: bool
-    access_log_days: int
+    access_logs: AccessLogs
 
 
 class LoadBalancer(ComponentResource):
@@ -59,11 +60,16 @@ class LoadBalancer(ComponentResource):
         self._args = args
         self._child = ResourceOptions(parent=self)
 
-        # The value of ORIGIN_HEADER that the rules demand and CloudFront adds.
-        self.origin_secret: Output[str] = random.RandomPassword(
-            f"{name}-origin", length=48, special=False, opts=self._child
-        ).result
-        logs = self._log_bucket(f"{args.prefix}-alb-logs")
+        # Values of ORIGIN_HEADER that the rules take, the newest first. The one before is taken for
+        # as long as edge locations may still show it, until the number rises again.
+        newest = args.origin_secret
+        self._origin_secrets: list[Output[str]] = [
+            random.RandomPassword(
+                f"{name}-origin-{number}", length=48, special=False, opts=self._child
+            ).result
+            for number in (newest, newest - 1)
+            if number > 0
+        ]
         balancer = lb.LoadBalancer(
             name,
             load_balancer_type="application",
@@ -74,7 +80,7 @@ class LoadBalancer(ComponentResource):
             drop_invalid_header_fields=True,
             desync_mitigation_mode="defensive",
             enable_deletion_protection=args.protect,
-            access_logs={"bucket": logs, "enabled": True},
+            access_logs={"bucket": args.access_logs.bucket, "enabled": True},
             opts=self._child,
         )
         lb.Listener(
@@ -144,7 +150,7 @@ class LoadBalancer(ComponentResource):
                 {
                     "http_header": {
                         "http_header_name": ORIGIN_HEADER,
-                        "values": [self.origin_secret],
+                        "values": self._origin_secrets,
                     }
                 },
             ],
@@ -154,73 +160,12 @@ class LoadBalancer(ComponentResource):
         # ECS refuses a target group that no load balancer uses yet, so the ARN waits for the rule.
         ready = Output.all(group.arn, rule.id)
         target_group_arn: Output[str] = ready.apply(lambda parts: parts[0])
+        # CloudFront shows a new secret when the rule takes it, not before.
+        taken = Output.all(self._origin_secrets[0], rule.id)
+        origin_secret: Output[str] = taken.apply(lambda parts: parts[0])
         return Route(
             target_group_arn=target_group_arn,
             target_group_name=group.arn_suffix,
             port=route.port,
+            origin_secret=origin_secret,
         )
-
-    def _log_bucket(self, name: str) -> Output[str]:
-        """A private bucket that only Elastic Load Balancing may write to; known when it may."""
-        bucket = s3.Bucket(name, force_destroy=not self._args.protect, opts=self._child)
-        s3.BucketOwnershipControls(
-            name,
-            bucket=bucket.id,
-            rule={"object_ownership": "BucketOwnerEnforced"},
-            opts=self._child,
-        )
-        shut = s3.BucketPublicAccessBlock(
-            name,
-            bucket=bucket.id,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=self._child,
-        )
-        # Access logs take no KMS key, only S3's own (ELB user guide, "Access logs").
-        s3.BucketServerSideEncryptionConfiguration(
-            name,
-            bucket=bucket.id,
-            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
-            opts=self._child,
-        )
-        s3.BucketLifecycleConfiguration(
-            name,
-            bucket=bucket.id,
-            rules=[
-                {
-                    "id": "expire",
-                    "status": "Enabled",
-                    "filter": {"prefix": ""},
-                    "expiration": {"days": self._args.access_log_days},
-                    "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
-                }
-            ],
-            opts=self._child,
-        )
-        admission = s3.BucketPolicy(
-            name,
-            bucket=bucket.id,
-            policy=policy(
-                # The path names the account whose load balancers may write here (ELB user guide,
-                # "Access logs", bucket policy).
-                statement(
-                    ["s3:PutObject"],
-                    [Output.format("{0}/AWSLogs/{1}/*", bucket.arn, self._args.account_id)],
-                    principal={"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
-                ),
-                statement(
-                    ["s3:*"],
-                    [bucket.arn, Output.concat(bucket.arn, "/*")],
-                    {"Bool": {"aws:SecureTransport": "false"}},
-                    effect="Deny",
-                    principal="*",
-                ),
-            ),
-            # S3 refuses two changes of a bucket's access at the same time.
-            opts=ResourceOptions(parent=self, depends_on=[shut]),
-        )
-        ready = Output.all(bucket.bucket, admission.id)
-        name_when_ready: Output[str] = ready.apply(lambda parts: parts[0])
-        return name_when_ready

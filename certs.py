@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 from pulumi import ComponentResource, Input, InvokeOutputOptions, Output, ResourceOptions
 from pulumi_aws import acm, route53
+
+# Where CloudFront takes certificates, functions, web ACLs and log deliveries from.
+EDGE_REGION: Final = "us-east-1"
 
 
 class HostedZone(ComponentResource):

@@ -3,22 +3,22 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 import pulumi
 import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pulumi_aws import cloudfront, iam, lambda_, route53
+from pulumi_aws import cloudfront, cloudwatch, iam, lambda_, route53
 
-from alb import ORIGIN_HEADER, LoadBalancer
-from certs import HostedZone
+from alb import ORIGIN_HEADER, LoadBalancer, Route
+from certs import EDGE_REGION, HostedZone
 from packages import function_package
 from policies import policy, statement, trust
+from s3 import AccessLogs, PrivateBucket, PrivateBucketArgs
 from settings import Access
-
-EDGE_REGION: Final = "us-east-1"  # where CloudFront takes certificates and functions from
 
 # CloudFront developer guide, "Managed policies".
 _CACHING_DISABLED: Final = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
@@ -28,6 +28,17 @@ _ALL_METHODS: Final = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE
 _READ: Final = ["GET", "HEAD"]
 # Seconds that an origin's failure is remembered; CloudFront's own default is ten.
 _ERROR_SECONDS: Final = 2
+# What an origin answers that is down, and what CloudFront answers for one that doesn't.
+_DOWN: Final = (502, 503, 504)
+# Where CloudFront runs functions, in the regional edge caches (CloudFront features, "Regional edge
+# caches"). They log there, in groups that keep everything for ever unless they exist before.
+_FUNCTION_REGIONS: Final = (
+    *("ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2"),
+    *("eu-central-1", "eu-west-1", "eu-west-2", "sa-east-1"),
+    *("us-east-1", "us-east-2", "us-west-1", "us-west-2"),
+)
+
+_MAINTENANCE: Final = Path(__file__).parent / "pages" / "maintenance.html"
 
 Caching = Literal["none", "revalidate", "assets", "tiles"]
 
@@ -38,8 +49,8 @@ class BasicAuthArgs:
     map_host: str
     access: Mapping[str, Access]  # by host
     closed: Mapping[str, list[str]]  # by host, path prefixes that nobody gets
-    user: Output[str]
-    password: Output[str]
+    users: Output[dict[str, str]]  # name to password
+    log_retention_days: int
     keep: bool  # leave the function behind on destroy: its replicas can't be deleted for hours
 
 
@@ -55,38 +66,50 @@ class BasicAuth(ComponentResource):
             opts=child,
         )
         salt = random.RandomBytes(f"{name}-salt", length=16, opts=child)
+        group = f"/edge/{name}"
+        groups = [
+            cloudwatch.LogGroup(
+                f"{name}-{region}",
+                region=region,
+                name=group,
+                retention_in_days=args.log_retention_days,
+                opts=child,
+            )
+            for region in _FUNCTION_REGIONS
+        ]
         function = lambda_.Function(
             name,
             region=EDGE_REGION,
             description="Asks for the site's password",
             runtime="python3.13",
             handler="handler.handler",
-            code=Output.all(args.user, args.password, salt.hex).apply(
-                lambda known: _package(args, user=known[0], password=known[1], salt=known[2])
+            code=Output.all(args.users, salt.hex).apply(
+                lambda known: _package(args, users=known[0], salt=known[1])
             ),
             role=role.arn,
             # The most that viewer events may have (CloudFront developer guide, "Quotas").
             memory_size=128,
             timeout=5,
             publish=True,
+            # A group of its own name is called the same in every region, and failures alone are
+            # logged, not each request (CloudFront developer guide, "Lambda@Edge logs").
+            logging_config={
+                "log_group": group,
+                "log_format": "JSON",
+                "application_log_level": "WARN",
+                "system_log_level": "WARN",
+            },
             skip_destroy=args.keep,
-            opts=child,
+            opts=ResourceOptions(parent=self, depends_on=groups),
         )
-        # It logs in the region of the visitor's edge location, in a group of this name.
         iam.RolePolicy(
             name,
             role=role.id,
             policy=policy(
+                # Wherever the visitor is, in regions to come too.
                 statement(
                     ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-                    [
-                        Output.format(
-                            "arn:aws:logs:*:{0}:log-group:/aws/lambda/{1}.{2}:*",
-                            args.account_id,
-                            EDGE_REGION,
-                            function.name,
-                        )
-                    ],
+                    [Output.format("arn:aws:logs:*:{0}:log-group:{1}:*", args.account_id, group)],
                 )
             ),
             opts=child,
@@ -95,41 +118,93 @@ class BasicAuth(ComponentResource):
         self.register_outputs({"version_arn": self.version_arn})
 
 
-def _package(args: BasicAuthArgs, *, user: str, password: str, salt: str) -> pulumi.Archive:
+def _package(args: BasicAuthArgs, *, users: dict[str, str], salt: str) -> pulumi.Archive:
     """The function with its configuration: salted digests, never a password."""
-    digest = hmac.new(bytes.fromhex(salt), f"{user}:{password}".encode(), hashlib.sha256)
+    key = bytes.fromhex(salt)
     configuration = {
         "map": args.map_host,
         "hosts": dict(args.access),
         "closed": {host: list(paths) for host, paths in args.closed.items()},
         "realm": "Otakaro Digital Twin",
         "salt": salt,
-        "users": [digest.hexdigest()],
+        "users": [
+            hmac.new(key, f"{user}:{password}".encode(), hashlib.sha256).hexdigest()
+            for user, password in users.items()
+        ],
     }
     return function_package(
         "basic_auth", texts={"config.json": json.dumps(configuration, sort_keys=True)}
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class EdgePoliciesArgs:
+    map_host: str
+    tile_seconds: int  # that a tile is kept when GeoServer says nothing
+    embedders: Sequence[str]  # hosts whose pages may show the map in a frame
+    script_hosts: Sequence[str]  # hosts that the map may load scripts from
+
+
 class EdgePolicies(ComponentResource):
     """What the distributions keep, by what, for how long, and the headers that they add."""
 
-    def __init__(self, name: str, opts: ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: EdgePoliciesArgs, opts: ResourceOptions | None = None
+    ) -> None:
         super().__init__("otakaro:index:EdgePolicies", name, None, opts)
         self._child = ResourceOptions(parent=self)
         self.caching: dict[Caching, Input[str]] = {
             "none": _CACHING_DISABLED,
             # Pages: kept as long as the origin says, asked again when it says nothing.
-            "revalidate": self._cache(f"{name}-revalidate", default=0, longest=31_536_000),
-            # Scripts, styles and images: a day when the origin says nothing.
-            "assets": self._cache(f"{name}-assets", default=86_400, longest=31_536_000),
+            "revalidate": self._cache(f"{name}-revalidate", default=0),
+            # Scripts, styles and images: TerriaMap's server says max-age=0 of all, and their names
+            # stay from one image to the next, so a minute takes the load off it and is soon over.
+            "assets": self._cache(f"{name}-assets", least=60, default=86_400),
             # Map tiles: the whole query string tells them apart, Origin decides the CORS answer.
-            "tiles": self._cache(f"{name}-tiles", default=300, longest=86_400, headers=["Origin"]),
+            "tiles": self._cache(
+                f"{name}-tiles",
+                default=args.tile_seconds,
+                longest=max(86_400, args.tile_seconds),
+                headers=["Origin"],
+            ),
         }
-        self.response_headers: Output[str] = cloudfront.ResponseHeadersPolicy(
+        # What is kept for all may depend on no header or cookie of one: GeoServer would write the
+        # X-Forwarded-Host of whoever asks first into everybody's capabilities.
+        impersonal = cloudfront.OriginRequestPolicy(
+            f"{name}-impersonal",
+            name=f"{name}-impersonal",
+            comment="The host, and what a preflight asks",
+            cookies_config={"cookie_behavior": "none"},
+            headers_config={
+                "header_behavior": "whitelist",
+                "headers": {
+                    "items": [
+                        *("Host", "Access-Control-Request-Method"),
+                        "Access-Control-Request-Headers",
+                    ]
+                },
+            },
+            query_strings_config={"query_string_behavior": "all"},
+            opts=self._child,
+        ).id
+        self.forwarding: dict[Caching, Input[str]] = {
+            "none": _ALL_VIEWER,
+            "revalidate": _ALL_VIEWER,
+            "assets": impersonal,
+            "tiles": impersonal,
+        }
+        self.map_headers = self._headers(f"{name}-map", _map_content_policy(args), override=True)
+        # Their own pages are GeoServer's preview and the API's description.
+        self.service_headers = self._headers(
+            f"{name}-service", f"frame-ancestors 'self' https://{args.map_host}", override=False
+        )
+        self.register_outputs({})
+
+    def _headers(self, name: str, content_policy: str, *, override: bool) -> Output[str]:
+        return cloudfront.ResponseHeadersPolicy(
             name,
             name=name,
-            comment="Security headers of every host",
+            comment="Security headers",
             security_headers_config={
                 "strict_transport_security": {
                     "access_control_max_age_sec": 31_536_000,
@@ -137,23 +212,42 @@ class EdgePolicies(ComponentResource):
                     "override": True,
                 },
                 "content_type_options": {"override": True},
+                "content_security_policy": {
+                    "content_security_policy": content_policy,
+                    "override": override,
+                },
                 "referrer_policy": {
                     # The map's requests to the other hosts are known by their referrer.
                     "referrer_policy": "strict-origin-when-cross-origin",
                     "override": True,
                 },
             },
+            custom_headers_config={
+                "items": [
+                    {
+                        "header": "Permissions-Policy",
+                        # The map may ask where its visitor is, and fill the screen.
+                        "value": "camera=(), microphone=(), payment=(), usb=()",
+                        "override": True,
+                    }
+                ]
+            },
             opts=self._child,
         ).id
-        self.register_outputs({})
 
     def _cache(
-        self, name: str, *, default: int, longest: int, headers: list[str] | None = None
+        self,
+        name: str,
+        *,
+        default: int,
+        least: int = 0,
+        longest: int = 31_536_000,
+        headers: list[str] | None = None,
     ) -> Output[str]:
         return cloudfront.CachePolicy(
             name,
             name=name,
-            min_ttl=0,
+            min_ttl=least,
             default_ttl=default,
             max_ttl=longest,
             parameters_in_cache_key_and_forwarded_to_origin={
@@ -171,17 +265,89 @@ class EdgePolicies(ComponentResource):
         ).id
 
 
+def _map_content_policy(args: EdgePoliciesArgs) -> str:
+    """What the map's pages may load: scripts of their own, data of the whole web.
+
+    TerriaMap doesn't start without 'unsafe-eval' (TerriaJS/TerriaMap#489), its page has an inline
+    script, and Cesium makes its workers from blob: URLs. Catalogues name servers of anybody.
+    """
+    scripts = " ".join(f" https://{host}" for host in args.script_hosts)
+    embedders = " ".join(f" https://{host}" for host in args.embedders)
+    return "; ".join(
+        [
+            "default-src 'self'",
+            f"script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:{scripts}",
+            "worker-src 'self' blob:",
+            "style-src 'self' 'unsafe-inline' https:",
+            "font-src 'self' data: https:",
+            "img-src 'self' data: blob: https:",
+            "media-src 'self' data: blob: https:",
+            "connect-src 'self' data: blob: https:",
+            "frame-src 'self' blob: https:",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            f"frame-ancestors 'self'{embedders}",
+        ]
+    )
+
+
+class MaintenancePage(ComponentResource):
+    """What visitors see while an origin is down: a page of its own, in a bucket."""
+
+    PATH: Final = "/_maintenance/index.html"
+
+    def __init__(self, name: str, opts: ResourceOptions | None = None) -> None:
+        super().__init__("otakaro:index:MaintenancePage", name, None, opts)
+        self._bucket = PrivateBucket(
+            name, PrivateBucketArgs(removable=False), ResourceOptions(parent=self)
+        )
+        self._bucket.put(
+            self.PATH.removeprefix("/"),
+            content=_MAINTENANCE.read_text(encoding="utf-8"),
+            content_type="text/html; charset=utf-8",
+            cache_control="public, max-age=60",
+        )
+        self.domain_name: Output[str] = self._bucket.domain_name
+        self.access_control_id: Output[str] = cloudfront.OriginAccessControl(
+            name,
+            name=name,
+            description="Only the distribution reads the bucket",
+            origin_access_control_origin_type="s3",
+            signing_behavior="always",
+            signing_protocol="sigv4",
+            opts=ResourceOptions(parent=self),
+        ).id
+        self.register_outputs({})
+
+    def admit(self, distribution_arn: Input[str]) -> None:
+        """Let one distribution read the page."""
+        self._bucket.admit(
+            statement(
+                ["s3:GetObject"],
+                [Output.concat(self._bucket.arn, self.PATH)],
+                {"StringEquals": {"aws:SourceArn": distribution_arn}},
+                principal={"Service": "cloudfront.amazonaws.com"},
+            )
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class DistributionArgs:
     host: str
     zone: HostedZone
     certificate_arn: Input[str]  # validated, of EDGE_REGION, with the host among its names
     origin: LoadBalancer
+    route: Route
     origin_timeout: int  # s that an answer may take
     auth: BasicAuth
     policies: EdgePolicies
+    headers: Input[str]  # id of the policy of the headers that it adds
     caching: Caching
     paths: Mapping[str, Caching]  # path patterns that are cached otherwise, first match wins
+    access_logs: AccessLogs
+    maintenance: MaintenancePage | None = None  # else CloudFront's own words
+    firewall_arn: Input[str] | None = None
 
 
 class Distribution(ComponentResource):
@@ -200,22 +366,8 @@ class Distribution(ComponentResource):
             http_version="http2and3",
             is_ipv6_enabled=True,
             price_class="PriceClass_All",  # the others leave New Zealand and Australia out
-            origins=[
-                {
-                    "origin_id": "alb",
-                    "domain_name": args.origin.dns_name,
-                    "custom_headers": [{"name": ORIGIN_HEADER, "value": args.origin.origin_secret}],
-                    "custom_origin_config": {
-                        "http_port": 80,
-                        "https_port": 443,
-                        # The viewer's host goes along, and the load balancer has its certificate.
-                        "origin_protocol_policy": "https-only",
-                        "origin_ssl_protocols": ["TLSv1.2"],
-                        "origin_read_timeout": args.origin_timeout,
-                        "origin_keepalive_timeout": 60,
-                    },
-                }
-            ],
+            web_acl_id=args.firewall_arn,
+            origins=_origins(args),
             default_cache_behavior={
                 "target_origin_id": "alb",
                 "viewer_protocol_policy": "redirect-to-https",
@@ -223,39 +375,36 @@ class Distribution(ComponentResource):
                 "cached_methods": _READ,
                 "compress": True,
                 "cache_policy_id": args.policies.caching[args.caching],
-                "origin_request_policy_id": _ALL_VIEWER,
-                "response_headers_policy_id": args.policies.response_headers,
+                "origin_request_policy_id": args.policies.forwarding[args.caching],
+                "response_headers_policy_id": args.headers,
                 "lambda_function_associations": [
                     {"event_type": "viewer-request", "lambda_arn": args.auth.version_arn}
                 ],
             },
-            ordered_cache_behaviors=[
-                {
-                    "path_pattern": path,
-                    "target_origin_id": "alb",
-                    "viewer_protocol_policy": "redirect-to-https",
-                    "allowed_methods": _ALL_METHODS,
-                    "cached_methods": _READ,
-                    "compress": True,
-                    "cache_policy_id": args.policies.caching[caching],
-                    "origin_request_policy_id": _ALL_VIEWER,
-                    "response_headers_policy_id": args.policies.response_headers,
-                    "lambda_function_associations": [
-                        {"event_type": "viewer-request", "lambda_arn": args.auth.version_arn}
-                    ],
-                }
-                for path, caching in args.paths.items()
-            ],
-            custom_error_responses=[
-                {"error_code": code, "error_caching_min_ttl": _ERROR_SECONDS}
-                for code in (500, 502, 503, 504)
-            ],
+            ordered_cache_behaviors=_behaviours(args),
+            custom_error_responses=_errors(args.maintenance),
             restrictions={"geo_restriction": {"restriction_type": "none"}},
             viewer_certificate={
                 "acm_certificate_arn": args.certificate_arn,
                 "ssl_support_method": "sni-only",
                 "minimum_protocol_version": "TLSv1.2_2021",
             },
+            opts=child,
+        )
+        if args.maintenance is not None:
+            args.maintenance.admit(distribution.arn)
+        source = cloudwatch.LogDeliverySource(
+            name,
+            region=EDGE_REGION,
+            log_type="ACCESS_LOGS",
+            resource_arn=distribution.arn,
+            opts=child,
+        )
+        cloudwatch.LogDelivery(
+            name,
+            region=EDGE_REGION,
+            delivery_source_name=source.name,
+            delivery_destination_arn=args.access_logs.destination_arn,
             opts=child,
         )
         for kind in (route53.RecordType.A, route53.RecordType.AAAA):
@@ -276,3 +425,80 @@ class Distribution(ComponentResource):
         self.id: Output[str] = distribution.id
         self.url = f"https://{args.host}/"
         self.register_outputs({"url": self.url})
+
+
+def _origins(args: DistributionArgs) -> list[cloudfront.DistributionOriginArgsDict]:
+    balancer: cloudfront.DistributionOriginArgsDict = {
+        "origin_id": "alb",
+        "domain_name": args.origin.dns_name,
+        "custom_headers": [{"name": ORIGIN_HEADER, "value": args.route.origin_secret}],
+        "custom_origin_config": {
+            "http_port": 80,
+            "https_port": 443,
+            # The viewer's host goes along, and the load balancer has its certificate.
+            "origin_protocol_policy": "https-only",
+            "origin_ssl_protocols": ["TLSv1.2"],
+            "origin_read_timeout": args.origin_timeout,
+            "origin_keepalive_timeout": 60,
+        },
+    }
+    if args.maintenance is None:
+        return [balancer]
+    return [
+        balancer,
+        {
+            "origin_id": "maintenance",
+            "domain_name": args.maintenance.domain_name,
+            "origin_access_control_id": args.maintenance.access_control_id,
+        },
+    ]
+
+
+def _behaviours(
+    args: DistributionArgs,
+) -> list[cloudfront.DistributionOrderedCacheBehaviorArgsDict]:
+    behaviours: list[cloudfront.DistributionOrderedCacheBehaviorArgsDict] = [
+        {
+            "path_pattern": path,
+            "target_origin_id": "alb",
+            "viewer_protocol_policy": "redirect-to-https",
+            "allowed_methods": _ALL_METHODS,
+            "cached_methods": _READ,
+            "compress": True,
+            "cache_policy_id": args.policies.caching[caching],
+            "origin_request_policy_id": args.policies.forwarding[caching],
+            "response_headers_policy_id": args.headers,
+            "lambda_function_associations": [
+                {"event_type": "viewer-request", "lambda_arn": args.auth.version_arn}
+            ],
+        }
+        for path, caching in args.paths.items()
+    ]
+    if args.maintenance is not None:
+        # Without a password: who is told that the map is down may not have given it yet.
+        behaviours.append(
+            {
+                "path_pattern": args.maintenance.PATH,
+                "target_origin_id": "maintenance",
+                "viewer_protocol_policy": "redirect-to-https",
+                "allowed_methods": _READ,
+                "cached_methods": _READ,
+                "compress": True,
+                "cache_policy_id": args.policies.caching["revalidate"],
+                "response_headers_policy_id": args.headers,
+            }
+        )
+    return behaviours
+
+
+def _errors(page: MaintenancePage | None) -> list[cloudfront.DistributionCustomErrorResponseArgs]:
+    """Failures are forgotten soon, and for visitors of the map put in words."""
+    return [
+        cloudfront.DistributionCustomErrorResponseArgs(
+            error_code=code,
+            error_caching_min_ttl=_ERROR_SECONDS,
+            response_code=503 if page and code in _DOWN else None,
+            response_page_path=page.PATH if page and code in _DOWN else None,
+        )
+        for code in (500, *_DOWN)
+    ]

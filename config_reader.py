@@ -99,6 +99,29 @@ class ConfigReader:
             self.problem_with_command(key, allowed, command)
         return pulumi.Output.secret(value or "")
 
+    def secrets_by_name(
+        self, key: str, name: str, pattern: str, allowed: str
+    ) -> pulumi.Output[dict[str, str]]:
+        """The object of `key`, a secret for each name; empty when the key isn't set."""
+        self._known.add(key)
+        command = (
+            f"{self.back_to_default(key)} && pulumi config set --secret --path "
+            + shlex.quote(f'{self.namespace}:{key}["NAME"]')
+        )
+        try:
+            items = json.loads(self.values.get(key, "{}"))
+        except ValueError:
+            items = None
+        if not isinstance(items, dict) or not all(
+            isinstance(value, str) and re.fullmatch(name, each) and re.fullmatch(pattern, value)
+            for each, value in items.items()
+        ):
+            self._note(key, "is (hidden)", allowed, command)
+            items = {}
+        elif items and key not in self.secrets:
+            self._note(key, "is stored in plain text", "encrypted values", command)
+        return pulumi.Output.secret(items)
+
     def refuse_unknown_keys(self) -> None:
         """Note every key that nothing has asked for."""
         for key in sorted(set(self.values) - self._known):

@@ -128,13 +128,18 @@ class RedisSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class EdgeSettings:
-    user: pulumi.Output[str]
-    password: pulumi.Output[str]
+    users: pulumi.Output[dict[str, str]]  # name to password
     map_access: Access
     api_access: Access
     geoserver_access: Access
     geoserver_admin_open: bool
     origin_timeout: int
+    origin_secret: int
+    tile_seconds: int
+    embedders: tuple[str, ...]
+    script_hosts: tuple[str, ...]
+    firewall: bool
+    firewall_rate_limit: int
     keep_function: bool
 
 
@@ -451,21 +456,53 @@ def _minute(moment: str) -> int:
 
 def _edge(read: ConfigReader) -> EdgeSettings:
     return EdgeSettings(
-        # RFC 7617: a user-id has no colon; neither has a control character.
-        user=read.secret(
-            "basicAuthUser", r"[^:\x00-\x1f\x7f]{1,64}", "1 to 64 characters, no colon"
-        ),
-        password=read.secret(
-            "basicAuthPassword", r"[^\x00-\x1f\x7f]{8,128}", "8 to 128 characters"
-        ),
+        users=_users(read),
         map_access=read.choice("mapAccess", _ACCESS),
         api_access=read.choice("apiAccess", _ACCESS),
         geoserver_access=read.choice("geoserverAccess", _ACCESS),
         geoserver_admin_open=read.boolean("geoserverAdminOpen"),
         # CloudFront developer guide, "Response timeout": 1 to 120 s.
         origin_timeout=read.integer("originTimeout", 1, 120),
+        origin_secret=read.integer("originSecret", 1, 999_999),
+        tile_seconds=read.integer("tileSeconds", 0, 31_536_000),
+        embedders=_web_hosts(read, "mapEmbedders"),
+        script_hosts=_web_hosts(read, "mapScriptHosts"),
+        firewall=read.boolean("firewall"),
+        # WAF API, RateBasedStatement, Limit: 10 to 2,000,000,000; more than this bounds nobody.
+        firewall_rate_limit=read.integer("firewallRateLimit", 10, 10_000_000),
         keep_function=read.boolean("keepEdgeFunction"),
     )
+
+
+def _users(read: ConfigReader) -> pulumi.Output[dict[str, str]]:
+    # RFC 7617: a user-id has no colon; neither has a control character.
+    name, password = r"[^:\x00-\x1f\x7f]{1,64}", r"[^\x00-\x1f\x7f]{8,128}"
+    first = read.secret("basicAuthUser", name, "1 to 64 characters, no colon")
+    its_password = read.secret("basicAuthPassword", password, "8 to 128 characters")
+    more = read.secrets_by_name(
+        "basicAuthUsers",
+        name,
+        password,
+        "user names of 1 to 64 characters without colon, each with a password of 8 to 128",
+    )
+    together = pulumi.Output.all(more, first, its_password)
+    users: pulumi.Output[dict[str, str]] = together.apply(
+        lambda known: {**known[0], known[1]: known[2]}
+    )
+    return users
+
+
+def _web_hosts(read: ConfigReader, key: str) -> tuple[str, ...]:
+    names = read.names(key)
+    wrong = [name for name in names if not re.fullmatch(rf"(\*\.)?{_HOST.pattern}", name)]
+    if wrong:
+        read.problem_with_command(
+            key,
+            f"host names in lower case, without https://, such as www.example.nz or *.example.nz;"
+            f" here {wrong[0]!r} is none",
+            read.back_to_default(key),
+        )
+    return names
 
 
 def _log_days(read: ConfigReader) -> int:

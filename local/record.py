@@ -7,7 +7,7 @@ import json
 import re
 import runpy
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,10 @@ _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 # the mark's value fo
 
 # Outputs that a name alone doesn't give; {name} is the physical one.
 _OUTPUTS: Mapping[str, Mapping[str, Any]] = {
-    "aws:s3/bucket:Bucket": {"bucket": "{name}"},
+    "aws:s3/bucket:Bucket": {
+        "bucket": "{name}",
+        "bucketRegionalDomainName": "{name}.s3.example",
+    },
     "aws:sqs/queue:Queue": {"url": "https://sqs.example/{name}"},
     "aws:rds/instance:Instance": {"address": "{name}.rds.example", "endpoint": "{name}:5432"},
     "aws:elasticache/replicationGroup:ReplicationGroup": {
@@ -178,7 +181,11 @@ class _Recorder(MockMonitor):
 
 
 def record(
-    build: Callable[[], object], config: Mapping[str, str] | None = None, *, preview: bool = False
+    build: Callable[[], object],
+    config: Mapping[str, str] | None = None,
+    *,
+    preview: bool = False,
+    secret: Collection[str] = (),
 ) -> Recording:
     """Run `build` under mocks until every registration has landed.
 
@@ -186,6 +193,7 @@ def record(
         build: registers resources; its answer, outputs within it resolved, is kept as `result`.
         config: full key to value, as `configuration` gives it.
         preview: nothing exists yet, so ids and computed outputs are unknown.
+        secret: keys besides SECRETS that the stack file has encrypted.
 
     Raises:
         Exception: whatever `build` raises.
@@ -195,7 +203,7 @@ def record(
     monitor = _Recorder(recording, cloud)
     set_mocks(cloud, project="otakaro", stack="recorded", preview=preview, monitor=monitor)
     values = dict(config or {})
-    set_all_config(values, [key for key in values if key in SECRETS])
+    set_all_config(values, [key for key in values if key in SECRETS or key in secret])
 
     def keep(known: list[Any]) -> None:
         recording.result, recording.outputs = known
@@ -211,7 +219,9 @@ def record(
     return recording
 
 
-def record_program(config: Mapping[str, str], *, preview: bool = False) -> Recording:
+def record_program(
+    config: Mapping[str, str], *, preview: bool = False, secret: Collection[str] = ()
+) -> Recording:
     """Run the whole program, `__main__.py`, with `config`."""
 
     def build() -> None:
@@ -219,7 +229,7 @@ def record_program(config: Mapping[str, str], *, preview: bool = False) -> Recor
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
     sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
-    return record(build, config, preview=preview)
+    return record(build, config, preview=preview, secret=secret)
 
 
 def forget_program() -> None:

@@ -33,7 +33,18 @@ from local.provider.model import (
     schema,
     walk,
 )
-from local.provider.parts import Call, Context, GoneError, Name, PartialError, Scope, Seen, fill, op
+from local.provider.parts import (
+    Call,
+    Context,
+    GoneError,
+    Name,
+    PartialError,
+    Scope,
+    Seen,
+    Tagging,
+    fill,
+    op,
+)
 from local.provider.tags import TAGGING
 from local.provider.wire import UNKNOWN, canonical
 
@@ -74,6 +85,7 @@ class Type:
     recorded: bool = False  # the emulator lacks it: checked and kept in state only
     fresh: Mapping[str, str] = field(default_factory=dict)  # changed input -> outputs it renews
     guard: str = ""  # an input that forbids deletion while it is true
+    tagging: Tagging | None = None  # by default, the service's
 
     # -- what the models say
 
@@ -90,6 +102,10 @@ class Type:
     @property
     def tagged(self) -> bool:
         return "tagsAll" in self.schema.outputs
+
+    @property
+    def tag_rule(self) -> Tagging:
+        return self.tagging or TAGGING[self.service]
 
     def input_shape(self, step: Call) -> Any:
         return operation(self.service, step.op).input_shape
@@ -423,14 +439,14 @@ class Type:
 
     def tag(self, scope: Scope, olds: Scope, news: Scope, context: Context) -> None:
         before, after = olds.get("tagsAll") or {}, news.get("tagsAll") or {}
-        rule, dropped = TAGGING[self.service], sorted(before.keys() - after.keys())
+        rule, dropped = self.tag_rule, sorted(before.keys() - after.keys())
         if after or not rule.remove:
             self._send_tags(rule.add, after, scope, context)
         if dropped and rule.remove:
             self._send_tags(rule.remove, dropped, scope, context)
 
     def _send_tags(self, name: str, tags: Any, scope: Scope, context: Context) -> None:
-        request = fill(TAGGING[self.service].args, self._with_arn(scope))
+        request = fill(self.tag_rule.args, self._with_arn(scope))
         model: Any = operation(self.service, name).input_shape
         free = [member for member in model.members if member not in request and "ag" in member]
         removal = isinstance(tags, list)
@@ -480,7 +496,7 @@ class Type:
     def _tags_seen(self, members: Scope, scope: Scope, context: Context) -> dict[str, str] | None:
         if not self.tagged:
             return None
-        rule = TAGGING[self.service]
+        rule = self.tag_rule
         tags: Any = next((members[k] for k in ("Tags", "TagSet", "tags") if k in members), [])
         if rule.read:
             try:

@@ -37,5 +37,6 @@ TAGGING: Mapping[str, Tagging] = {
     "servicediscovery": Tagging(*_PLAIN, "Tags", {"ResourceARN": "{arn}"}),
     "sns": Tagging(*_PLAIN, "Tags", {"ResourceArn": "{id}"}),
     "sqs": Tagging("TagQueue", "UntagQueue", "ListQueueTags", "Tags", {"QueueUrl": "{id}"}),
+    "wafv2": Tagging(*_PLAIN, "TagInfoForResource.TagList", {"ResourceARN": "{arn}"}),
     "ssm": Tagging(*_OLD, "TagList", {"ResourceType": "Parameter", "ResourceId": "{id}"}),
 }

@@ -41,6 +41,8 @@ def switched() -> Recording:
             "otakaro:ecsExec": "true",
             "otakaro:containerInsights": "enhanced",
             "otakaro:terriamapMax": "1",
+            "otakaro:firewall": "true",
+            "otakaro:firewallRateLimit": "5000",
             "otakaro:databaseEngineVersion": "16.10",
             "otakaro:databaseMultiAz": "true",
             "otakaro:databaseInsights": "false",

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from local.record import ACCOUNT, Recording
-from tests.unit.reading import arn, statements
+from local.record import Recording, configuration, record_program
+from tests.unit.reading import arn
 
 SECRET = "Generated0Password0For0Tests"
 
@@ -113,57 +113,41 @@ def test_target_groups_have_names_that_can_be_replaced(stack: Recording) -> None
     assert not any("name" in group for group in stack["lb/targetGroup:TargetGroup"].values())
 
 
+@pytest.mark.parametrize(("number", "taken"), [("1", {"1"}), ("2", {"1", "2"}), ("3", {"2", "3"})])
+def test_a_raised_number_is_a_new_secret_and_the_one_before_is_taken_too(
+    number: str, taken: set[str]
+) -> None:
+    recording = record_program(configuration("production") | {"otakaro:originSecret": number})
+    kind = "random:index/randomPassword:RandomPassword"
+    secrets = {
+        resource.urn: resource.name.rpartition("-")[2]
+        for resource in recording.resources
+        if resource.type == kind and "-alb-origin-" in resource.name
+    }
+    assert set(secrets.values()) == taken
+    for resource in recording.of("lb/listenerRule:ListenerRule"):
+        assert {secrets[urn] for urn in resource.dependencies if urn in secrets} == taken
+        [values] = [c["httpHeader"]["values"] for c in resource.inputs["conditions"][1:]]
+        assert len(values) == len(taken)
+    # CloudFront shows the newest, once the rule of its host takes it.
+    shown = set()
+    for resource in recording.of("cloudfront/distribution:Distribution"):
+        assert any("ListenerRule" in urn for urn in resource.dependencies)
+        shown |= {secrets[urn] for urn in resource.dependencies if urn in secrets}
+    assert number in shown
+
+
 def test_the_header_is_long_and_random(production: Recording) -> None:
-    made = production["random:index/randomPassword:RandomPassword"]["otakaro-dt-alb-origin"]
+    made = production["random:index/randomPassword:RandomPassword"]["otakaro-dt-alb-origin-1"]
     assert made["length"] >= 32
     assert made["special"] is False  # '*' and '?' are wildcards in a listener's rule
 
 
 def test_access_is_logged_once_the_bucket_takes_logs(production: Recording) -> None:
-    assert balancer(production)["accessLogs"] == {"bucket": "otakaro-dt-alb-logs", "enabled": True}
+    name = "otakaro-dt-access-logs"
+    assert balancer(production)["accessLogs"] == {"bucket": name, "enabled": True}
     [resource] = production.of("lb/loadBalancer:LoadBalancer")
-    assert production.one("s3/bucketPolicy:BucketPolicy", "otakaro-dt-alb-logs").urn in (
-        resource.dependencies
-    )
-
-
-def test_the_log_bucket_is_private_encrypted_and_forgets(
-    production: Recording, local: Recording
-) -> None:
-    name = "otakaro-dt-alb-logs"
-    shut = dict(production["s3/bucketPublicAccessBlock:BucketPublicAccessBlock"][name])
-    assert shut.pop("bucket") == f"{name}-id"
-    assert shut == {
-        "blockPublicAcls": True,
-        "blockPublicPolicy": True,
-        "ignorePublicAcls": True,
-        "restrictPublicBuckets": True,
-    }
-    kind = "BucketServerSideEncryptionConfiguration"
-    [encryption] = production[f"s3/{kind[0].lower()}{kind[1:]}:{kind}"][name]["rules"]
-    # Elastic Load Balancing can't write with a KMS key.
-    assert encryption["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "AES256"}
-    controls = production["s3/bucketOwnershipControls:BucketOwnershipControls"][name]
-    assert controls["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
-    for recording, days in ((production, 90), (local, 7)):
-        [config] = recording[
-            "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
-        ].values()
-        assert [rule["expiration"] for rule in config["rules"]] == [{"days": days}]
-        assert config["rules"][0]["status"] == "Enabled"
-
-
-def test_only_elastic_load_balancing_writes_logs_and_only_over_tls(production: Recording) -> None:
-    bucket = arn("s3", "otakaro-dt-alb-logs")
-    text = production["s3/bucketPolicy:BucketPolicy"]["otakaro-dt-alb-logs"]["policy"]
-    allowed, refused = statements(text)
-    assert allowed["Effect"] == "Allow"
-    assert allowed["Principal"] == {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}
-    assert allowed["Action"] == ["s3:PutObject"]
-    assert allowed["Resource"] == [f"{bucket}/AWSLogs/{ACCOUNT}/*"]
-    assert (refused["Effect"], refused["Principal"], refused["Action"]) == ("Deny", "*", ["s3:*"])
-    assert refused["Resource"] == [bucket, f"{bucket}/*"]
-    assert refused["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert production.one("s3/bucketPolicy:BucketPolicy", name).urn in resource.dependencies
 
 
 @pytest.mark.parametrize("recorded", ["production", "local", "switched"])
@@ -176,6 +160,7 @@ def test_each_keeps_connections_longer_than_the_one_before_it(
         origin["customOriginConfig"]
         for inputs in recording["cloudfront/distribution:Distribution"].values()
         for origin in inputs["origins"]
+        if "customOriginConfig" in origin
     ]
     [edge] = {origin["originReadTimeout"] for origin in origins}
     [kept] = {origin["originKeepaliveTimeout"] for origin in origins}

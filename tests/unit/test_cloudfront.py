@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.record import ACCOUNT, ROOT, SECRETS, Recording
+from local.record import ACCOUNT, ROOT, SECRETS, Recording, configuration, kinds, record_program
 from tests.unit.reading import arn, may, text_of, trusted
 
 SITES = {
@@ -27,11 +27,32 @@ def site(recording: Recording, key: str) -> dict[str, Any]:
 
 
 def behaviours(recording: Recording) -> list[dict[str, Any]]:
+    """Those that lead to the application; the maintenance page is for everyone."""
     return [
         behaviour
         for inputs in recording["cloudfront/distribution:Distribution"].values()
         for behaviour in [inputs["defaultCacheBehavior"], *inputs["orderedCacheBehaviors"]]
+        if behaviour["targetOriginId"] == "alb"
     ]
+
+
+def headers(recording: Recording, key: str) -> dict[str, Any]:
+    kind = "cloudfront/responseHeadersPolicy:ResponseHeadersPolicy"
+    return recording[kind][f"otakaro-dt-edge-{key}"]
+
+
+def content_policy(recording: Recording) -> dict[str, set[str]]:
+    """What the map's pages may load, by kind."""
+    [inputs] = [
+        each
+        for name, each in recording[
+            "cloudfront/responseHeadersPolicy:ResponseHeadersPolicy"
+        ].items()
+        if name.endswith("-map")
+    ]
+    text = inputs["securityHeadersConfig"]["contentSecurityPolicy"]["contentSecurityPolicy"]
+    parts = [directive.split() for directive in text.split(";")]
+    return {name: set(sources) for name, *sources in parts}
 
 
 def cached_as(recording: Recording, key: str) -> dict[str, Any]:
@@ -106,7 +127,8 @@ def test_distributions_wait_for_the_validated_certificate_of_us_east_1(stack: Re
 
 def test_the_origin_is_the_load_balancer_over_tls_with_the_secret_header(stack: Recording) -> None:
     for inputs in stack["cloudfront/distribution:Distribution"].values():
-        [origin] = inputs["origins"]
+        origin = inputs["origins"][0]
+        assert origin["originId"] == "alb"
         assert origin["domainName"].endswith("-alb.elb.example")
         assert origin["customHeaders"] == [
             {"name": "X-Otakaro-Origin", "value": "Generated0Password0For0Tests"}
@@ -145,8 +167,23 @@ def test_every_path_is_https_takes_all_methods_and_tells_the_origin_its_host(
         }
         # An answer to OPTIONS that is kept for one origin would be given to another.
         assert set(behaviour["cachedMethods"]) == {"GET", "HEAD"}
-        assert behaviour["originRequestPolicyId"] == ALL_VIEWER
-        assert behaviour["targetOriginId"] == "alb"
+        assert behaviour["compress"] is True
+
+
+def test_what_is_kept_for_all_depends_on_nobodys_headers_or_cookies(stack: Recording) -> None:
+    [inputs] = stack["cloudfront/originRequestPolicy:OriginRequestPolicy"].values()
+    assert inputs["cookiesConfig"] == {"cookieBehavior": "none"}
+    assert inputs["queryStringsConfig"] == {"queryStringBehavior": "all"}
+    # Without Host the load balancer finds no rule.
+    assert set(inputs["headersConfig"]["headers"]["items"]) == {
+        "Host",
+        "Access-Control-Request-Method",
+        "Access-Control-Request-Headers",
+    }
+    for behaviour in behaviours(stack):
+        shared = behaviour["cachePolicyId"].endswith(("-tiles-id", "-assets-id"))
+        policy = behaviour["originRequestPolicyId"]
+        assert policy.endswith("-impersonal-id") if shared else policy == ALL_VIEWER
 
 
 def test_the_api_is_never_cached(production: Recording) -> None:
@@ -175,8 +212,28 @@ def test_the_maps_pages_are_asked_again_and_its_assets_kept(production: Recordin
     assert {b["pathPattern"]: b["cachePolicyId"] for b in ordered} == {
         "/build/*": "otakaro-dt-edge-assets-id",
         "/images/*": "otakaro-dt-edge-assets-id",
+        "/_maintenance/index.html": "otakaro-dt-edge-revalidate-id",
     }
-    assert cached_as(production, "assets")["defaultTtl"] == 86400
+    # Its server says max-age=0 of files whose names stay: a minute bridges a rush, not a release.
+    assert cached_as(production, "assets")["minTtl"] == 60
+
+
+def test_tiles_are_kept_as_long_as_the_setting_says(production: Recording) -> None:
+    assert cached_as(production, "tiles")["defaultTtl"] == 300
+    other = record_program(configuration("production") | {"otakaro:tileSeconds": "604800"})
+    assert cached_as(other, "tiles")["defaultTtl"] == 604800
+    assert cached_as(other, "tiles")["maxTtl"] >= 604800
+
+
+def test_an_open_administration_is_not_cached(switched: Recording) -> None:
+    [inputs] = [
+        each
+        for name, each in switched["cloudfront/distribution:Distribution"].items()
+        if name.endswith("-geoserver-cdn")
+    ]
+    kept = {b["pathPattern"]: b["cachePolicyId"] for b in inputs["orderedCacheBehaviors"]}
+    assert {"/geoserver/web*", "/geoserver/rest*"} <= kept.keys()
+    assert set(kept.values()) == {CACHING_DISABLED}
 
 
 def test_no_cache_is_keyed_by_credentials_or_cookies(stack: Recording) -> None:
@@ -185,7 +242,8 @@ def test_no_cache_is_keyed_by_credentials_or_cookies(stack: Recording) -> None:
         assert key["cookiesConfig"] == {"cookieBehavior": "none"}
         headers = key["headersConfig"].get("headers", {"items": []})["items"]
         assert "Authorization" not in headers
-        assert inputs["minTtl"] == 0  # what the origin says not to keep isn't kept
+        # What the origin says not to keep isn't kept, but for files that are everybody's.
+        assert inputs["minTtl"] == (60 if inputs["name"].endswith("-assets") else 0)
 
 
 def test_failures_are_forgotten_in_seconds(stack: Recording) -> None:
@@ -193,17 +251,140 @@ def test_failures_are_forgotten_in_seconds(stack: Recording) -> None:
         kept = {r["errorCode"]: r["errorCachingMinTtl"] for r in inputs["customErrorResponses"]}
         assert kept.keys() == {500, 502, 503, 504}
         assert max(kept.values()) <= 5
-        assert not any("responsePagePath" in r for r in inputs["customErrorResponses"])
+
+
+def test_visitors_of_the_map_see_a_page_while_an_origin_is_down(production: Recording) -> None:
+    pages = {
+        key: {
+            r["errorCode"]: (r["responseCode"], r["responsePagePath"])
+            for r in site(production, key)["customErrorResponses"]
+            if "responsePagePath" in r
+        }
+        for key in SITES
+    }
+    page = (503, "/_maintenance/index.html")
+    assert pages == {"map": {502: page, 503: page, 504: page}, "api": {}, "geoserver": {}}
+    [behaviour] = [
+        each
+        for each in site(production, "map")["orderedCacheBehaviors"]
+        if each["pathPattern"] == page[1]
+    ]
+    origins = {origin["originId"]: origin for origin in site(production, "map")["origins"]}
+    origin = origins[behaviour["targetOriginId"]]
+    assert origin["domainName"] == "otakaro-dt-maintenance.s3.example"
+    assert origin["originAccessControlId"] == "otakaro-dt-maintenance-id"
+    assert "lambdaFunctionAssociations" not in behaviour
+    kept = production["s3/bucketObjectv2:BucketObjectv2"]["otakaro-dt-maintenance-index.html"]
+    assert f"/{kept['key']}" == page[1]
+    assert kept["contentType"] == "text/html; charset=utf-8"
+    assert "back soon" in kept["content"]
+
+
+def test_the_maintenance_page_needs_nothing_but_itself() -> None:
+    text = (ROOT / "pages" / "maintenance.html").read_text()
+    assert re.findall(r"(?:src|href)=|url\(|<script|@import", text) == []
 
 
 def test_security_headers_keep_the_referrer_that_tells_the_map(production: Recording) -> None:
-    [inputs] = production["cloudfront/responseHeadersPolicy:ResponseHeadersPolicy"].values()
-    headers = inputs["securityHeadersConfig"]
-    assert headers["referrerPolicy"]["referrerPolicy"] == "strict-origin-when-cross-origin"
-    assert headers["strictTransportSecurity"]["accessControlMaxAgeSec"] >= 31536000
-    assert headers["contentTypeOptions"] == {"override": True}
-    # CORS is the origin's business: a policy of the edge would overwrite what it answers.
-    assert "corsConfig" not in inputs
+    for key in ("map", "service"):
+        found = headers(production, key)
+        security = found["securityHeadersConfig"]
+        assert security["referrerPolicy"]["referrerPolicy"] == "strict-origin-when-cross-origin"
+        assert security["strictTransportSecurity"]["accessControlMaxAgeSec"] >= 31536000
+        assert security["contentTypeOptions"] == {"override": True}
+        # CORS is the origin's business: a policy of the edge would overwrite what it answers.
+        assert "corsConfig" not in found
+    assert {b["responseHeadersPolicyId"] for b in behaviours(production)} == {
+        "otakaro-dt-edge-map-id",
+        "otakaro-dt-edge-service-id",
+    }
+
+
+def test_the_maps_pages_may_do_what_terriamap_does(production: Recording) -> None:
+    """Its page has an inline script, its bundle evaluates text, Cesium's workers are blobs, its
+    catalogues name anybody's servers."""
+    allowed = content_policy(production)
+    assert {"'self'", "'unsafe-inline'", "'unsafe-eval'", "blob:"} == allowed["script-src"]
+    assert allowed["worker-src"] == {"'self'", "blob:"}
+    for kind in ("connect-src", "img-src"):
+        assert {"'self'", "https:", "data:", "blob:"} <= allowed[kind]
+    assert allowed["object-src"] == {"'none'"}
+    assert allowed["base-uri"] == {"'self'"}
+
+
+def test_nobody_frames_the_map_or_runs_scripts_in_it_unless_a_setting_says_so(
+    production: Recording,
+) -> None:
+    assert content_policy(production)["frame-ancestors"] == {"'self'"}
+    other = content_policy(
+        record_program(
+            configuration("production")
+            | {
+                "otakaro:mapEmbedders": '["www.example.nz", "*.example.org"]',
+                "otakaro:mapScriptHosts": '["cdn.example.nz"]',
+            }
+        )
+    )
+    assert other["frame-ancestors"] == {
+        "'self'",
+        "https://www.example.nz",
+        "https://*.example.org",
+    }
+    assert "https://cdn.example.nz" in other["script-src"]
+
+
+def test_services_are_framed_by_the_map_alone_unless_they_say_otherwise(
+    production: Recording,
+) -> None:
+    policy = headers(production, "service")["securityHeadersConfig"]["contentSecurityPolicy"]
+    assert policy == {
+        "contentSecurityPolicy": f"frame-ancestors 'self' https://{SITES['map']}",
+        "override": False,
+    }
+
+
+def test_who_asked_for_what_is_logged_for_every_host(stack: Recording) -> None:
+    sources = stack["cloudwatch/logDeliverySource:LogDeliverySource"]
+    logged = {source["resourceArn"] for source in sources.values()}
+    sites = stack["cloudfront/distribution:Distribution"]
+    assert logged == {arn("cloudfront", name) for name in sites}
+    [destination] = stack["cloudwatch/logDeliveryDestination:LogDeliveryDestination"].values()
+    bucket = destination["deliveryDestinationConfiguration"]["destinationResourceArn"]
+    assert bucket.endswith("-access-logs")
+    deliveries = stack["cloudwatch/logDelivery:LogDelivery"].values()
+    assert {each["deliverySourceName"] for each in deliveries} == set(sources)
+    regions = {each["region"] for each in [*sources.values(), destination, *deliveries]}
+    assert regions == {"us-east-1"}  # CloudFront is a service of that region
+
+
+def test_the_firewall_is_off_unless_a_setting_turns_it_on(
+    production: Recording, switched: Recording
+) -> None:
+    assert "wafv2/webAcl:WebAcl" not in kinds(production)
+    assert not any(
+        inputs.get("webAclId")
+        for inputs in production["cloudfront/distribution:Distribution"].values()
+    )
+    [acl] = switched.of("wafv2/webAcl:WebAcl")
+    assert (acl.inputs["region"], acl.inputs["scope"]) == ("us-east-1", "CLOUDFRONT")
+    for inputs in switched["cloudfront/distribution:Distribution"].values():
+        assert inputs["webAclId"] == arn("wafv2", acl.name)
+    rules = {rule["name"]: rule for rule in acl.inputs["rules"]}
+    assert rules["rate"]["action"] == {"block": {}}
+    assert rules["rate"]["statement"]["rateBasedStatement"]["limit"] == 5000
+    assert len({rule["priority"] for rule in rules.values()}) == len(rules) >= 4
+    # An area of interest is larger than the 8 KB that the common rules allow a body.
+    common = rules["AWSManagedRulesCommonRuleSet"]["statement"]["managedRuleGroupStatement"]
+    counted = {each["name"]: each["actionToUse"] for each in common["ruleActionOverrides"]}
+    assert counted["SizeRestrictions_BODY"] == {"count": {}}
+
+
+def test_the_firewalls_log_holds_no_credentials(switched: Recording) -> None:
+    kind = "wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"
+    [logging] = switched[kind].values()
+    assert logging["redactedFields"] == [{"singleHeader": {"name": "authorization"}}]
+    [group] = logging["logDestinationConfigs"]
+    assert ":aws-waf-logs-" in group
 
 
 # The function
@@ -243,8 +424,51 @@ def test_the_edge_and_lambda_take_the_functions_role_and_it_only_logs(
         "logs:PutLogEvents",
     ]
     # Wherever the visitor is.
-    group = "/aws/lambda/us-east-1.otakaro-dt-basic-auth"
+    group = "/edge/otakaro-dt-basic-auth"
     assert statement["Resource"] == [f"arn:aws:logs:*:{ACCOUNT}:log-group:{group}:*"]
+
+
+def test_the_functions_logs_are_forgotten_in_every_region_where_it_runs(
+    production: Recording,
+) -> None:
+    groups = [
+        resource
+        for resource in production.of("cloudwatch/logGroup:LogGroup")
+        if resource.inputs.get("name") == "/edge/otakaro-dt-basic-auth"
+    ]
+    regions = {resource.inputs["region"] for resource in groups}
+    assert len(regions) == len(groups)
+    assert {"us-east-1", "ap-southeast-2", "eu-west-2", "sa-east-1"} <= regions
+    assert {resource.inputs["retentionInDays"] for resource in groups} == {30}
+    logging = function(production)["loggingConfig"]
+    assert logging["logGroup"] == "/edge/otakaro-dt-basic-auth"
+    # Not a line a request, which would cost more than the requests.
+    assert (logging["logFormat"], logging["systemLogLevel"]) == ("JSON", "WARN")
+    # Lambda makes a group that keeps everything where there is none.
+    [edge] = [r for r in production.of("lambda/function:Function") if "-basic-auth" in r.name]
+    assert {resource.urn for resource in groups} <= edge.dependencies
+
+
+def test_several_users_may_have_passwords_of_their_own() -> None:
+    more = {"m\u0101ia": "p\u0101pa kupu huna", "anna.b": "another one"}
+    recording = record_program(
+        configuration("production") | {"otakaro:basicAuthUsers": json.dumps(more)},
+        secret=["otakaro:basicAuthUsers"],
+    )
+    config = configured(recording)
+    user = SECRETS["otakaro:basicAuthUser"]
+    known = {user: SECRETS["otakaro:basicAuthPassword"], **more}
+    assert set(config["users"]) == {
+        hmac.new(bytes.fromhex(config["salt"]), f"{u}:{p}".encode(), hashlib.sha256).hexdigest()
+        for u, p in known.items()
+    }
+    for each, password in known.items():
+        token = base64.b64encode(f"{each}:{password}".encode()).decode()
+        given = {"host": SITES["map"], "authorization": f"Basic {token}"}
+        assert "status" not in answer(recording, "/", given)
+        mixed = base64.b64encode(f"{each}:{SECRETS['otakaro:databasePassword']}".encode()).decode()
+        given["authorization"] = f"Basic {mixed}"
+        assert answer(recording, "/", given)["status"] == "401"
 
 
 def test_the_package_holds_the_handler_and_its_configuration_alone(stack: Recording) -> None:

@@ -43,7 +43,7 @@ def physical(recording: Recording) -> dict[str, str]:
 
 
 def is_ours(name: str, prefix: str) -> bool:
-    forms = ("", "/", "/ecs/", "/aws/lambda/", "/aws/rds/instance/")
+    forms = ("", "/", "/ecs/", "/edge/", "/aws/lambda/", "/aws/rds/instance/", "aws-waf-logs-")
     return any(re.match(rf"{form}{prefix}[-./]", name) for form in forms)
 
 
@@ -200,8 +200,12 @@ def test_images_and_logs_of_production_stay_when_their_owner_goes(
 ) -> None:
     def emptied(recording: Recording) -> set[bool]:
         repositories = recording["ecr/repository:Repository"].values()
-        buckets = recording["s3/bucket:Bucket"].values()
-        return {r["forceDelete"] for r in repositories} | {b["forceDestroy"] for b in buckets}
+        [logs] = [
+            bucket
+            for name, bucket in recording["s3/bucket:Bucket"].items()
+            if name.endswith("-access-logs")
+        ]
+        return {r["forceDelete"] for r in repositories} | {logs["forceDestroy"]}
 
     assert emptied(production) == {False}
     assert emptied(local) == {True}

@@ -17,6 +17,8 @@ def shown(value: object) -> str:
         return "(empty)"
     if isinstance(value, bool):
         return json.dumps(value)
+    if value == []:
+        return "(none)"
     if isinstance(value, list):
         return f"`{', '.join(value)}`" if len(value) < 4 else f"{len(value)} names"
     return f"`{value}`"
@@ -24,9 +26,10 @@ def shown(value: object) -> str:
 
 def test_the_table_has_every_setting_with_its_default_and_effect() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", README, re.MULTILINE))
-    required = {key for key, row in rows.items() if row.startswith("none")}
-    assert required == {"dnsZone", "databasePassword", "basicAuthUser", "basicAuthPassword"}
-    assert {key: row for key, row in rows.items() if key not in required} == {
+    undeclared = {key for key, row in rows.items() if row.startswith("none")}
+    required = {"dnsZone", "databasePassword", "basicAuthUser", "basicAuthPassword"}
+    assert undeclared == required | {"basicAuthUsers"}
+    assert {key: row for key, row in rows.items() if key not in undeclared} == {
         key.removeprefix("otakaro:"): f"{shown(setting['default'])} | {setting['description']}"
         for key, setting in DECLARED.items()
     }

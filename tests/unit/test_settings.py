@@ -29,7 +29,8 @@ def load(config: Mapping[str, str], plain: Iterable[str] = ()) -> Settings:
     """The settings of `config`, in which the keys `plain` are stored as they are."""
 
     def build() -> None:
-        set_all_config(dict(config), [key for key in SECRETS if key not in plain])
+        encrypted = {*SECRETS, "otakaro:basicAuthUsers"} - {*plain}
+        set_all_config(dict(config), list(encrypted))
         loaded.append(Settings.load(pulumi.Config()))
 
     loaded: list[Settings] = []
@@ -76,6 +77,11 @@ class Mistake:
 
 
 MISTAKES = [
+    Mistake("no rotation", "originSecret", "0", "from 1 to"),
+    Mistake("a negative time for tiles", "tileSeconds", "-1", "from 0 to"),
+    Mistake("an address as an embedder", "mapEmbedders", '["https://a.nz"]', "without https://"),
+    Mistake("a path as a script's host", "mapScriptHosts", '["a.nz/x.js"]', "'a.nz/x.js'"),
+    Mistake("a low rate", "firewallRateLimit", "9", "from 10 to"),
     Mistake("a prefix that SSM keeps for itself", "namePrefix", "aws-twin", "aws"),
     Mistake("another prefix that SSM keeps", "namePrefix", "ssm", "ssm"),
     Mistake("a prefix of security groups' ids", "namePrefix", "sg", "sg"),
@@ -196,6 +202,12 @@ HIDDEN = [
     Mistake("a user with a colon", "basicAuthUser", "vis:itor", "no colon"),
     Mistake("no user", "basicAuthUser", "", "1 to 64 characters"),
     Mistake("an edge password that is too short", "basicAuthPassword", "seven77", "8 to 128"),
+    Mistake(
+        "a further user with a colon", "basicAuthUsers", '{"a:b": "long enough"}', "without colon"
+    ),
+    Mistake("a further user's short password", "basicAuthUsers", '{"ab": "short"}', "8 to 128"),
+    Mistake("further users as a list", "basicAuthUsers", '["ab"]', "each with a password"),
+    Mistake("further users as a text", "basicAuthUsers", "ab:longenough", "each with a password"),
     Mistake("an edge password over two lines", "basicAuthPassword", "line 1\nline 2", "characters"),
 ]
 
@@ -220,6 +232,9 @@ def mended(config: Mapping[str, str], problem: str) -> dict[str, str]:
                 config.update({k: v for k, v in DEFAULTS.items() if k == key})
             case ["set", "--secret", key]:
                 config[key] = SECRETS[key]  # the CLI asks for it
+            case ["set", "--secret", "--path", path]:
+                assert path == 'otakaro:basicAuthUsers["NAME"]'
+                config[path.partition("[")[0]] = '{"NAME": "what the CLI asks for"}'
             case ["set", "--path", path, value]:
                 key, index, items = item(config, path)
                 items[index : index + 1] = [value]
@@ -264,7 +279,8 @@ def test_a_bad_secret_is_told_without_its_value(mistake: Mistake) -> None:
     [problem] = problems(mistake.config)
     assert problem.startswith(f"otakaro:{mistake.key} is (hidden)")
     assert mistake.allowed in problem
-    assert problem.endswith(f"pulumi config set --secret otakaro:{mistake.key}")
+    command = "pulumi config set --secret " + ("--path '" if "Users" in mistake.key else "")
+    assert f"{command}otakaro:{mistake.key}" in problem
     assert not mistake.value or str(mistake.value) not in problem
 
 
@@ -274,6 +290,13 @@ def test_a_secret_in_plain_text_is_refused_without_repeating_it(key: str) -> Non
     assert problem.startswith(f"{key} is stored in plain text")
     assert problem.endswith(f"pulumi config set --secret {key}")
     assert GOOD[key] not in problem
+
+
+def test_further_users_in_plain_text_are_refused_without_repeating_them() -> None:
+    config = changed(basicAuthUsers='{"ab": "in plain text"}')
+    [problem] = problems(config, plain=["otakaro:basicAuthUsers"])
+    assert problem.startswith("otakaro:basicAuthUsers is stored in plain text")
+    assert "in plain" not in problem.partition("stored in plain text")[2]
 
 
 @pytest.mark.parametrize(
@@ -415,6 +438,8 @@ def test_stack_files_name_declared_keys_only(stack: str) -> None:
         ("logRetentionDays", ["1", "731", "3653"]),
         ("alarmEmail", ["", "a.b+c@example.co.nz"]),
         ("databasePassword", ["a" * 12, "0" * 128]),
+        ("basicAuthUsers", ["{}", '{"m\u0101ia": "p\u0101pa kupu", "a.b c": "12345678"}']),
+        ("mapEmbedders", ["[]", '["www.example.nz", "*.example.org"]']),
         ("basicAuthPassword", ["p\u00e4ss w\u00f6rd:!", '"quoted"&<x>']),
     ],
 )
@@ -433,7 +458,7 @@ def test_secrets_stay_secret_in_the_settings() -> None:
     def build() -> object:
         settings = Settings.load(pulumi.Config())
         edge = settings.edge
-        secrets = [settings.database.password, edge.user, edge.password]
+        secrets = [settings.database.password, edge.users]
         return pulumi.Output.all(*[secret.is_secret() for secret in secrets])
 
-    assert record(build, GOOD).result == [True, True, True]
+    assert record(build, GOOD).result == [True, True]

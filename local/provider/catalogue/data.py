@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.provider.lifecycle import Type
-from local.provider.parts import Call, Context, Name, Scope, op
+from local.provider.parts import Call, Context, Name, Scope, Tagging, op
 
 
 class Bucket(Type):
@@ -179,6 +179,15 @@ TYPES: Mapping[str, Type] = {
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _bucket_part(
         "PutBucketLifecycleConfiguration", ".", kind=BucketLifecycle,
         names="rules=LifecycleConfiguration.Rules",
+    ),
+    "aws:s3/bucketObjectv2:BucketObjectv2": Type(
+        "s3", op("PutObject"), key="Bucket={bucket} Key={key}", id="{bucket}/{key}",
+        read=(op("HeadObject", "."),), update=(op("PutObject", full=True),),
+        delete=(op("DeleteObject"),), names="content=Body", unread="content bucket key",
+        outputs={"arn": "arn:{partition}:s3:::{bucket}/{key}", "etag": "ETag"},
+        fresh={"content": "etag"}, replace="bucket key",
+        tagging=Tagging("PutObjectTagging", "", "GetObjectTagging", "TagSet",
+            {"Bucket": "{bucket}", "Key": "{key}"}),
     ),
     "aws:rds/subnetGroup:SubnetGroup": Type(
         "rds", op("CreateDBSubnetGroup"), key="DBSubnetGroupName", id="{name}",

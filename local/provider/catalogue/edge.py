@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.provider.lifecycle import Type
-from local.provider.parts import Call, Context, Scope, op
+from local.provider.parts import Call, Context, Name, Scope, op
 
 
 class Zone(Type):
@@ -69,6 +69,17 @@ class Distribution(EdgeObject):
             self.call(op("UpdateDistribution"), request, context)
             self.settled(scope, context)
         super().unmake(id_, olds, context)
+
+
+class FirewallObject(Type):
+    """WAF changes only what the caller has seen: each request carries the lock's token."""
+
+    def call(self, step: Call, request: Mapping[str, Any], context: Context) -> dict[str, Any]:
+        if step.op.startswith(("Update", "Delete")):
+            seen = {key: request[key] for key in ("Id", "Name", "Scope")}
+            token = super().call(self.reads[0], seen, context)["LockToken"]
+            request = {**request, "LockToken": token}
+        return super().call(step, request, context)
 
 
 def _edge(kind: type[Type], family: str, root: str, slug: str, **more: Any) -> Type:
@@ -160,5 +171,24 @@ TYPES: Mapping[str, Type] = {
     "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy": _edge(
         EdgeObject, "ResponseHeadersPolicy", "ResponseHeadersPolicyConfig",
         "response-headers-policy",
+    ),
+    "aws:cloudfront/originRequestPolicy:OriginRequestPolicy": _edge(
+        EdgeObject, "OriginRequestPolicy", "OriginRequestPolicyConfig", "origin-request-policy",
+    ),
+    "aws:cloudfront/originAccessControl:OriginAccessControl": _edge(
+        EdgeObject, "OriginAccessControl", "OriginAccessControlConfig", "origin-access-control",
+        naming=Name(limit=64),
+    ),
+    "aws:wafv2/webAcl:WebAcl": FirewallObject(
+        "wafv2", op("CreateWebACL"), key="Id Name={name} Scope={scope}", id="Summary.Id",
+        read=(op("GetWebACL", "WebACL"),), update=(op("UpdateWebACL", full=True),),
+        names="visibilityConfig.cloudwatchMetricsEnabled=CloudWatchMetricsEnabled"
+        " rules.visibilityConfig.cloudwatchMetricsEnabled=CloudWatchMetricsEnabled",
+        naming=Name(limit=128),
+        outputs={"arn": "ARN", "capacity": "Capacity"}, replace="name scope",
+    ),
+    "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": Type(
+        "wafv2", op("PutLoggingConfiguration", root="LoggingConfiguration"), id="{resourceArn}",
+        key="ResourceArn", recorded=True, replace="resourceArn",
     ),
 }

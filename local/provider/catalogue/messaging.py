@@ -56,6 +56,24 @@ TYPES: Mapping[str, Type] = {
         outputs={"arn": "AlarmArn"},
         defaults={"actionsEnabled": True, "treatMissingData": "missing"}, replace="name",
     ),
+    "aws:cloudwatch/logDeliverySource:LogDeliverySource": Type(
+        "logs", op("PutDeliverySource"), key="name", id="{name}", naming=Name(limit=60),
+        read=(op("GetDeliverySource", "deliverySource"),), delete=(op("DeleteDeliverySource"),),
+        seen={"resourceArn": "resourceArns[0]"}, outputs={"arn": "arn", "service": "service"},
+        replace="name resourceArn logType",
+    ),
+    "aws:cloudwatch/logDeliveryDestination:LogDeliveryDestination": Type(
+        "logs", op("PutDeliveryDestination"), key="name", id="{name}", naming=Name(limit=60),
+        read=(op("GetDeliveryDestination", "deliveryDestination"),),
+        delete=(op("DeleteDeliveryDestination"),), outputs={"arn": "arn"},
+        replace="name outputFormat",
+    ),
+    "aws:cloudwatch/logDelivery:LogDelivery": Type(
+        "logs", op("CreateDelivery"), key="id", id="delivery.id",
+        read=(op("GetDelivery", "delivery"),), update=(op("UpdateDeliveryConfiguration"),),
+        delete=(op("DeleteDelivery"),), outputs={"arn": "arn"},
+        replace="deliverySourceName deliveryDestinationArn",
+    ),
     "aws:sqs/queue:Queue": Type(
         "sqs", op("CreateQueue"), key="QueueUrl", read=(op("GetQueueAttributes", **_ALL),),
         update=(op("SetQueueAttributes"),), nouns="Queue",
