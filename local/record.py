@@ -14,6 +14,7 @@ from typing import Any
 
 import pulumi
 import yaml
+from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import get_root_resource, mocks, rpc, set_all_config
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
 from pulumi.runtime.stack import Stack
@@ -67,6 +68,9 @@ class Resource:
     protect: bool
     ignore_changes: tuple[str, ...]
     dependencies: frozenset[str]  # URNs
+    sent: Struct  # the inputs as the engine gets them, archives and unknown values marked
+    id: str
+    outputs: Struct
 
 
 @dataclass
@@ -102,16 +106,16 @@ class Recording:
         return {by_urn[urn].name for urn in found}
 
 
-class _Cloud(Mocks):
+class Cloud(Mocks):
     """Answers as AWS would where the program asks for more than it said; in a preview of what
     doesn't exist yet, nothing beyond the inputs is known."""
 
     def __init__(self, *, preview: bool) -> None:
-        self._preview = preview
+        self.preview = preview
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         inputs = _plain(args.inputs)
-        if self._preview:
+        if self.preview:
             return None, inputs
         name = str(inputs.get("name") or inputs.get("identifier") or args.name)
         kind = args.typ.split(":")[1].split("/")[0]
@@ -149,7 +153,7 @@ class _Cloud(Mocks):
 class _Recorder(MockMonitor):
     """Keeps what Pulumi's own mock monitor does not: parents, protection, dependencies."""
 
-    def __init__(self, recording: Recording, cloud: _Cloud) -> None:
+    def __init__(self, recording: Recording, cloud: Cloud) -> None:
         super().__init__(cloud)
         self._recording = recording
 
@@ -171,6 +175,9 @@ class _Recorder(MockMonitor):
                     protect=bool(request.protect),
                     ignore_changes=tuple(request.ignoreChanges),
                     dependencies=frozenset(dependencies),
+                    sent=request.object,
+                    id=answer.id,
+                    outputs=answer.object,
                 )
             )
         # What the engine does with outputs that a resource declares to be secret.
@@ -186,6 +193,7 @@ def record(
     *,
     preview: bool = False,
     secret: Collection[str] = (),
+    cloud: Cloud | None = None,
 ) -> Recording:
     """Run `build` under mocks until every registration has landed.
 
@@ -194,12 +202,13 @@ def record(
         config: full key to value, as `configuration` gives it.
         preview: nothing exists yet, so ids and computed outputs are unknown.
         secret: keys besides SECRETS that the stack file has encrypted.
+        cloud: answers otherwise than with names that are easy to read.
 
     Raises:
         Exception: whatever `build` raises.
     """
     recording = Recording()
-    cloud = _Cloud(preview=preview)
+    cloud = cloud or Cloud(preview=preview)
     monitor = _Recorder(recording, cloud)
     set_mocks(cloud, project="otakaro", stack="recorded", preview=preview, monitor=monitor)
     values = dict(config or {})
@@ -220,7 +229,11 @@ def record(
 
 
 def record_program(
-    config: Mapping[str, str], *, preview: bool = False, secret: Collection[str] = ()
+    config: Mapping[str, str],
+    *,
+    preview: bool = False,
+    secret: Collection[str] = (),
+    cloud: Cloud | None = None,
 ) -> Recording:
     """Run the whole program, `__main__.py`, with `config`."""
 
@@ -229,7 +242,7 @@ def record_program(
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
     sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
-    return record(build, config, preview=preview, secret=secret)
+    return record(build, config, preview=preview, secret=secret, cloud=cloud)
 
 
 def forget_program() -> None:

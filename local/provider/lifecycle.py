@@ -45,6 +45,7 @@ from local.provider.parts import (
     fill,
     op,
 )
+from local.provider.rules import broken
 from local.provider.tags import TAGGING
 from local.provider.wire import UNKNOWN, canonical
 
@@ -185,7 +186,7 @@ class Type:
         news = {key: value for key, value in inputs.items() if key in known}
         defaulted = {key: value for key, value in self.defaults.items() if key not in news}
         if self.naming and self.naming.key not in news:
-            defaulted[self.naming.key] = self._auto_name(self.naming, news, olds, name, seed)
+            defaulted[self.naming.key] = self.auto_name(self.naming, news, olds, name, seed)
         news |= defaulted
         if self.naming and self.naming.folded:
             news[self.naming.key] = str(news[self.naming.key]).lower()
@@ -197,12 +198,13 @@ class Type:
         news = self.normalise(news)
         faults = [f"{self.token} has no input {key}" for key in strange]
         faults += self.faults(news, context)
+        faults += broken(self.token, news, context.region)
         return news | {"__defaults": sorted(defaulted)}, faults
 
     def normalise(self, inputs: dict[str, Any]) -> dict[str, Any]:
         return inputs
 
-    def _auto_name(self, rule: Name, news: Scope, olds: Scope, name: str, seed: bytes) -> str:
+    def auto_name(self, rule: Name, news: Scope, olds: Scope, name: str, seed: bytes) -> str:
         if rule.key in olds.get("__defaults", []) and rule.key in olds:
             return str(olds[rule.key])
         prefix = news.get(f"{rule.key}Prefix")

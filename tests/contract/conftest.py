@@ -9,6 +9,9 @@ from pulumi.runtime.proto import provider_pb2
 from local.provider.aws import AwsError
 from local.provider.server import Provider, Session
 from local.provider.wire import decode, encode
+from local.record import configuration
+from tests.contract.world import World, world
+from tests.unit.conftest import SWITCHES
 
 Answer = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]] | AwsError
 
@@ -155,3 +158,27 @@ def engine() -> Engine:
 @pytest.fixture
 def cloud(engine: Engine) -> Cloud:
     return engine.cloud
+
+
+@pytest.fixture(scope="session")
+def production() -> World:
+    """The program with production's own configuration."""
+    return world(configuration("production"))
+
+
+@pytest.fixture(scope="session")
+def second() -> World:
+    """The second stack: three zones, its own DNS zone."""
+    return world(configuration("local"))
+
+
+@pytest.fixture(scope="session")
+def previewed() -> World:
+    """Production before it exists: what AWS makes up is unknown."""
+    return world(configuration("production"), preview=True)
+
+
+@pytest.fixture(scope="session")
+def switched_on() -> World:
+    """Production with its switches the other way, the firewall among them."""
+    return world(configuration("production") | SWITCHES)

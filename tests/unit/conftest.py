@@ -15,6 +15,29 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(200_000, 50, 50)
 
 
+SWITCHES = {
+    "otakaro:namePrefix": "a2345678901234",
+    "otakaro:createDnsZone": "true",
+    "otakaro:natGateways": "2",
+    "otakaro:flowLogTraffic": "ALL",
+    "otakaro:cpuArchitecture": "ARM64",
+    "otakaro:ecsExec": "true",
+    "otakaro:containerInsights": "enhanced",
+    "otakaro:terriamapMax": "1",
+    "otakaro:firewall": "true",
+    "otakaro:firewallRateLimit": "5000",
+    "otakaro:databaseEngineVersion": "16.10",
+    "otakaro:databaseMultiAz": "true",
+    "otakaro:databaseInsights": "false",
+    "otakaro:redisTls": "required",
+    "otakaro:mapAccess": "open",
+    "otakaro:apiAccess": "required",
+    "otakaro:geoserverAdminOpen": "true",
+    "otakaro:originTimeout": "120",
+    "otakaro:alarmEmail": "team@example.org",
+}
+
+
 @pytest.fixture(scope="session")
 def production() -> Recording:
     """Production's own configuration."""
@@ -30,30 +53,7 @@ def local() -> Recording:
 @pytest.fixture(scope="session")
 def switched() -> Recording:
     """Production with its switches the other way, and the longest prefix."""
-    return record_program(
-        configuration("production")
-        | {
-            "otakaro:namePrefix": "a2345678901234",
-            "otakaro:createDnsZone": "true",
-            "otakaro:natGateways": "2",
-            "otakaro:flowLogTraffic": "ALL",
-            "otakaro:cpuArchitecture": "ARM64",
-            "otakaro:ecsExec": "true",
-            "otakaro:containerInsights": "enhanced",
-            "otakaro:terriamapMax": "1",
-            "otakaro:firewall": "true",
-            "otakaro:firewallRateLimit": "5000",
-            "otakaro:databaseEngineVersion": "16.10",
-            "otakaro:databaseMultiAz": "true",
-            "otakaro:databaseInsights": "false",
-            "otakaro:redisTls": "required",
-            "otakaro:mapAccess": "open",
-            "otakaro:apiAccess": "required",
-            "otakaro:geoserverAdminOpen": "true",
-            "otakaro:originTimeout": "120",
-            "otakaro:alarmEmail": "team@example.org",
-        }
-    )
+    return record_program(configuration("production") | SWITCHES)
 
 
 @pytest.fixture(params=["production", "local"])
