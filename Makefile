@@ -2,14 +2,14 @@
 PYTHON ?= python3
 STACK ?= local
 SET ?=
-export STACK LOCAL_PORT VALUE
+export STACK LOCAL_PORT EDGE_PORT VALUE
 
 RUN = $(PYTHON) -m local
 READY = $(PYTHON) -m local.bootstrap
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh down outputs status reset push secret restart test unit local-test \
+.PHONY: help up preview refresh down outputs status reset push secret restart edge test unit local-test \
   check format bench diagram python
 
 help: ## What there is
@@ -19,6 +19,7 @@ help: ## What there is
 	@echo '  SET="natGateways=2 ..." other values for settings, in up and preview'
 	@echo '  IMAGE=... TAG=...       what to push (default: a small new image); CRASH=1: one that crashes'
 	@echo '  LOCAL_PORT=4567         another port for the emulator'
+	@echo '  EDGE_PORT=9443          another port for the edge, which takes the next one too'
 
 up: python ## Deploy the stack on the emulated AWS; again: no change
 	@$(RUN) up $(foreach word,$(SET),--set '$(word)')
@@ -50,6 +51,9 @@ secret: python ## Change a run-time secret and watch its readers restart: NAME=.
 
 restart: python ## Deploy a service's image afresh: SERVICE=backend, terriamap or geoserver
 	@$(RUN) restart --service '$(SERVICE)'
+
+edge: python ## Serve the deployed hosts by HTTPS, with stand-ins for the applications
+	@$(RUN) edge
 
 test: python ## All tests: unit, contract, local
 	@$(READY)

@@ -1,4 +1,4 @@
-"""The commands: up, preview, refresh, down, outputs, status, reset; push, secret, restart."""
+"""The commands: up, preview, refresh, down, outputs, status, reset; push, secret, restart; edge."""
 
 import argparse
 import os
@@ -12,6 +12,7 @@ from pulumi.automation.errors import CommandError
 
 from local import bootstrap, console, emulator, lock, paths, report, rolling, stackfile
 from local.account import Held
+from local.edge.command import edge
 from local.errors import LocalError
 from local.events import Steps
 from local.process import Interrupted
@@ -162,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     rolls = (rolling.push, rolling.secret, rolling.restart)
-    for run in (up, preview, refresh, down, outputs, status, reset, *rolls):
+    for run in (up, preview, refresh, down, outputs, status, reset, *rolls, edge):
         command = commands.add_parser(run.__name__, help=(run.__doc__ or "").splitlines()[0])
         command.set_defaults(run=run)
         command.add_argument("--stack", default=os.environ.get("STACK") or stackfile.STACKS[0])
