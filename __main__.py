@@ -246,6 +246,7 @@ backend = Backend(
         redis=settings.redis,
         flask=settings.flask,
         celery=settings.celery,
+        celery_spot=settings.celery_spot,
         environment={
             "DATA_DIR": "/shared_storage",
             "DATA_DIR_MODEL_OUTPUT": "/shared_storage/model_output",

@@ -57,7 +57,11 @@ class RedisArgs:
 
 
 class Redis(ComponentResource):
-    """One Redis node, queue and result store of Celery: it refuses writes rather than forgets."""
+    """Redis, queue and result store of Celery: it refuses writes rather than forgets.
+
+    With replicas, in other zones than the primary, one of them takes over when it fails, under the
+    same name.
+    """
 
     def __init__(self, name: str, args: RedisArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("otakaro:index:Redis", name, None, opts)
@@ -76,9 +80,9 @@ class Redis(ComponentResource):
             engine="redis",
             engine_version=args.settings.engine_version,
             node_type=args.settings.node_type,
-            num_cache_clusters=1,
-            automatic_failover_enabled=False,  # needs a second node
-            multi_az_enabled=False,
+            num_cache_clusters=1 + args.settings.replicas,
+            automatic_failover_enabled=args.settings.replicas > 0,
+            multi_az_enabled=args.settings.replicas > 0,
             port=REDIS_PORT,
             parameter_group_name=parameters.name,
             subnet_group_name=subnets.name,
@@ -115,6 +119,7 @@ class BackendArgs:
     redis: RedisSettings
     flask: ServiceSize
     celery: ServiceSize
+    celery_spot: bool  # the worker on Fargate Spot
     environment: Mapping[str, Input[str]]  # besides the broker's host
     secrets: Sequence[SecretParameter]
     mounts: Mapping[str, Folder]
@@ -169,6 +174,7 @@ class Backend(ComponentResource):
                 entry_point=["/bin/bash", "-c"],
                 command=[_WORKER, _WRAPPER.read_text()],
                 protects_itself=True,
+                spot=args.celery_spot,
                 health_check=_WORKER_HEALTH,
                 stop_timeout=120,  # the most that Fargate gives
             ),

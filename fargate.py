@@ -164,6 +164,8 @@ class FargateServiceArgs:
     grace: int = 120  # s before the load balancer's verdict counts: image pull and start
     stop_timeout: int = 30  # s between SIGTERM and SIGKILL, at most 120 on Fargate
     protects_itself: bool = False  # may ask ECS not to stop it while it works
+    # On spare capacity, which AWS takes back with two minutes' notice: Fargate Spot.
+    spot: bool = False
     # False where two tasks must never run at once: the old one stops before the new one starts.
     overlap: bool = True
     cpu_target: int = 60  # % of the tasks' cpu that scaling aims at
@@ -352,7 +354,13 @@ class FargateService(ComponentResource):
             cluster=args.platform.cluster.arn,
             task_definition=definition.arn,
             desired_count=0,
-            launch_type="FARGATE",
+            # A capacity provider and not a launch type, which would have to be replaced, with no
+            # tasks at first, when the service moves to Spot or back.
+            capacity_provider_strategies=[
+                {"capacity_provider": "FARGATE_SPOT" if args.spot else "FARGATE", "weight": 1}
+            ],
+            # ECS takes another strategy only with a new deployment (ECS API, UpdateService).
+            force_new_deployment=True,
             platform_version="LATEST",
             network_configuration={
                 "subnets": args.place.subnet_ids,

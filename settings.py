@@ -123,6 +123,7 @@ class DatabaseSettings:
 class RedisSettings:
     engine_version: str
     node_type: str
+    replicas: int
     tls: RedisTls
 
 
@@ -158,6 +159,7 @@ class Settings:
     geoserver: ServiceSize
     flask: ServiceSize
     celery: ServiceSize
+    celery_spot: bool
     architecture: Architecture
     ecs_exec: bool
     container_insights: Insights
@@ -232,6 +234,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
         geoserver=_service(read, "geoserver", single=True),
         flask=_service(read, "flask"),
         celery=_service(read, "celery"),
+        celery_spot=read.boolean("celerySpot"),
         architecture=read.choice("cpuArchitecture", _ARCHITECTURE),
         ecs_exec=read.boolean("ecsExec"),
         container_insights=read.choice("containerInsights", _INSIGHTS),
@@ -243,6 +246,8 @@ def _read(read: ConfigReader, region: str) -> Settings:
             node_type=read.text(
                 "redisNodeType", _REDIS_NODE, "an ElastiCache node type", "cache.t4g.micro"
             ),
+            # ElastiCache user guide, "Replication: Valkey and Redis OSS cluster mode disabled".
+            replicas=read.integer("redisReplicas", 0, 5),
             tls=read.choice("redisTls", _REDIS_TLS),
         ),
         edge=_edge(read),

@@ -369,6 +369,7 @@ class Deployment:
             clusterArn=service["clusterArn"],
             taskDefinition=service["taskDefinition"],
             launchType=service.get("launchType"),
+            capacityProviderStrategy=service.get("capacityProviderStrategy"),
             platformVersion=service.get("platformVersion"),
             networkConfiguration=service.get("networkConfiguration"),
             loadBalancers=service.get("loadBalancers"),

@@ -112,6 +112,14 @@ def test_redis_is_one_private_encrypted_node_with_a_snapshot(production: Recordi
     assert group.keys().isdisjoint({"authToken", "userGroupIds", "numNodeGroups"})
 
 
+def test_a_replica_in_another_zone_takes_over(switched: Recording) -> None:
+    """AWS takes failover and zones only together with a second node."""
+    group = redis(switched)
+    assert group["numCacheClusters"] == 2
+    assert group["automaticFailoverEnabled"] is True
+    assert group["multiAzEnabled"] is True
+
+
 def test_clients_without_tls_are_taken_unless_the_setting_demands_it(
     production: Recording, switched: Recording
 ) -> None:

@@ -111,9 +111,23 @@ def test_a_service_runs_its_task_on_fargate_in_its_own_group(
     assert inputs["name"] == f"otakaro-dt-{name}"
     assert inputs["cluster"] == arn("ecs", "cluster/otakaro-dt-ecs")
     assert inputs["taskDefinition"] == arn("ecs", f"otakaro-dt-{name}")
-    assert inputs["launchType"] == "FARGATE"
+    assert inputs["capacityProviderStrategies"] == [{"capacityProvider": "FARGATE", "weight": 1}]
+    assert "launchType" not in inputs  # ECS takes one or the other
     group = f"otakaro-dt-vpc-{GROUPS[name]}-id"
     assert inputs["networkConfiguration"]["securityGroups"] == [group]
+
+
+@every_service
+def test_only_the_worker_goes_to_spot_and_no_service_is_replaced_for_it(
+    production: Recording, switched: Recording, name: str
+) -> None:
+    """ECS changes a strategy in place, with a new deployment, but no launch type into one."""
+    [after] = switched["ecs/service:Service"][f"a2345678901234-{name}"][
+        "capacityProviderStrategies"
+    ]
+    spot = name == "backend-celery"
+    assert after == {"capacityProvider": "FARGATE_SPOT" if spot else "FARGATE", "weight": 1}
+    assert service(production, name)["forceNewDeployment"] is True
 
 
 @every_service

@@ -1,6 +1,6 @@
 """Stores: EFS, S3, RDS, ElastiCache, SSM."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from local.provider.lifecycle import Type
@@ -76,6 +76,30 @@ class ReplicationGroup(Type):
                 key = "CloudWatchLogsDetails" if logs else "KinesisFirehoseDetails"
                 entry["DestinationDetails"] = {key: inner}
         return request
+
+    def stuck(self, changed: Collection[str]) -> list[str]:
+        return [key for key in super().stuck(changed) if key != "numCacheClusters"]
+
+    def remake(
+        self, id_: str, olds: Scope, old_inputs: Scope, news: dict[str, Any], context: Context
+    ) -> dict[str, Any]:
+        """Replicas have calls of their own: they come before the failover that needs them, and go
+        after it."""
+        before, after = (inputs.get("numCacheClusters") or 1 for inputs in (old_inputs, news))
+        request = {
+            "ReplicationGroupId": id_,
+            "NewReplicaCount": after - 1,
+            "ApplyImmediately": True,
+        }
+        scope = context.scope({**olds, **news}, id=id_)
+        if after > before:
+            self.call(op("IncreaseReplicaCount"), request, context)
+            self.settled(scope, context)
+        described = super().remake(id_, olds, old_inputs, news, context)
+        if after < before:
+            self.call(op("DecreaseReplicaCount"), request, context)
+            self.settled(scope, context)
+        return described
 
 
 def _bucket_part(
@@ -270,7 +294,7 @@ TYPES: Mapping[str, Type] = {
             "memberClusters": "MemberClusters", "engineVersionActual": "{engineVersion}"},
         replace="""
             replicationGroupId atRestEncryptionEnabled subnetGroupName kmsKeyId dataTieringEnabled
-            port snapshotArns snapshotName preferredCacheClusterAzs numCacheClusters numNodeGroups
+            port snapshotArns snapshotName preferredCacheClusterAzs numNodeGroups
             replicasPerNodeGroup securityGroupNames
             """,
     ),

@@ -123,6 +123,12 @@ def _capabilities(container: Block) -> bool:
     return {*added} <= {"SYS_PTRACE"} and not {*_NOT_OF_LINUX} & {*linux}
 
 
+def _on_fargate(service: Block) -> bool:
+    strategies = service.get("capacityProviderStrategies", [])
+    providers = {strategy["capacityProvider"] for strategy in strategies}
+    return bool({service.get("launchType"), *providers} & {"FARGATE", "FARGATE_SPOT"})
+
+
 def _room_to_roll(service: Block) -> bool:
     """A deployment must be able to start a task or to stop one."""
     low, high = (
@@ -267,7 +273,7 @@ RULES = (
     *of("ecs/service:Service", "ECS API, CreateService",
         ("", excludes("launchType", "capacityProviderStrategies"),
             "launchType excludes capacityProviderStrategies"),
-        ("", lambda s: s.get("launchType") != "FARGATE" or "networkConfiguration" in s,
+        ("", lambda s: not _on_fargate(s) or "networkConfiguration" in s,
             "networkConfiguration is needed on Fargate"),
         ("networkConfiguration.subnets", at_most(16), "may be 16"),
         ("networkConfiguration.securityGroups", at_most(5), "may be five"),
