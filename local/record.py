@@ -9,6 +9,7 @@ import runpy
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,16 @@ class Resource:
     protect: bool
     ignore_changes: tuple[str, ...]
     dependencies: frozenset[str]  # URNs
+    sources: dict[str, frozenset[str]]  # input -> URNs of the resources that its value is from
     sent: Struct  # the inputs as the engine gets them, archives and unknown values marked
     id: str
     outputs: Struct
+
+    @cached_property
+    def state(self) -> dict[str, Any]:
+        """The outputs as plain values."""
+        state: dict[str, Any] = _plain(rpc.deserialize_properties(self.outputs, keep_unknowns=True))
+        return state
 
 
 @dataclass
@@ -161,9 +169,10 @@ class _Recorder(MockMonitor):
         answer = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.type != "pulumi:pulumi:Stack":
             raw = rpc.deserialize_properties(request.object, keep_unknowns=True)
-            dependencies = set(request.dependencies)
-            for entry in request.propertyDependencies.values():
-                dependencies |= set(entry.urns)
+            sources = {
+                key: frozenset(entry.urns) for key, entry in request.propertyDependencies.items()
+            }
+            dependencies = set(request.dependencies).union(*sources.values())
             self._recording.resources.append(
                 Resource(
                     type=request.type,
@@ -175,6 +184,7 @@ class _Recorder(MockMonitor):
                     protect=bool(request.protect),
                     ignore_changes=tuple(request.ignoreChanges),
                     dependencies=frozenset(dependencies),
+                    sources=sources,
                     sent=request.object,
                     id=answer.id,
                     outputs=answer.object,
