@@ -75,6 +75,7 @@ class PostgresInstance(ComponentResource):
             port=PORT,
             username=args.username,
             password=settings.password,
+            iam_database_authentication_enabled=True,  # people may log in without the password
             db_subnet_group_name=subnets.name,
             vpc_security_group_ids=[args.place.security_group_id],
             publicly_accessible=False,

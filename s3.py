@@ -48,21 +48,20 @@ class PrivateBucket(ComponentResource):
             rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
             opts=child,
         )
-        if args.keep_days is not None:
-            s3.BucketLifecycleConfiguration(
-                name,
-                bucket=bucket.id,
-                rules=[
-                    {
-                        "id": "expire",
-                        "status": "Enabled",
-                        "filter": {"prefix": ""},
-                        "expiration": {"days": args.keep_days},
-                        "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
-                    }
-                ],
-                opts=child,
-            )
+        s3.BucketLifecycleConfiguration(
+            name,
+            bucket=bucket.id,
+            rules=[
+                {
+                    "id": "expire" if args.keep_days else "tidy",
+                    "status": "Enabled",
+                    "filter": {"prefix": ""},
+                    "expiration": {"days": args.keep_days} if args.keep_days else None,
+                    "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
+                }
+            ],
+            opts=child,
+        )
         self._bucket = bucket
         self.arn: Output[str] = bucket.arn
         self.domain_name: Output[str] = bucket.bucket_regional_domain_name

@@ -40,6 +40,10 @@ def test_it_is_private_and_encrypted(stack: Recording) -> None:
     )
 
 
+def test_people_may_log_in_by_their_own_identity(stack: Recording) -> None:
+    assert instance(stack)["iamDatabaseAuthenticationEnabled"] is True
+
+
 def test_it_is_backed_up_and_leaves_a_snapshot(production: Recording, local: Recording) -> None:
     inputs = instance(production)
     assert inputs["backupRetentionPeriod"] >= 7

@@ -43,11 +43,17 @@ def test_there_are_no_other_buckets(stack: Recording) -> None:
 
 
 def test_access_logs_are_kept_for_a_time_only(production: Recording, local: Recording) -> None:
-    for recording, days in ((production, 90), (local, 7)):
-        kind = "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
-        [config] = recording[kind].values()
-        assert [rule["expiration"] for rule in config["rules"]] == [{"days": days}]
-        assert config["rules"][0]["status"] == "Enabled"
+    for recording, name, days in ((production, LOGS, 90), (local, "otakaro-local-access-logs", 7)):
+        [rule] = part(recording, "BucketLifecycleConfiguration", name)["rules"]
+        assert rule["expiration"] == {"days": days}
+        assert rule["status"] == "Enabled"
+
+
+def test_half_an_upload_is_tidied_up_and_the_page_stays(production: Recording) -> None:
+    [rule] = part(production, "BucketLifecycleConfiguration", PAGE)["rules"]
+    assert rule["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 1}
+    assert rule["status"] == "Enabled"
+    assert "expiration" not in rule
 
 
 def test_a_protected_stacks_logs_stay(production: Recording, local: Recording) -> None:
