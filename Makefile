@@ -55,23 +55,24 @@ restart: python ## Deploy a service's image afresh: SERVICE=backend, terriamap o
 edge: python ## Serve the deployed hosts by HTTPS, with stand-ins for the applications
 	@$(RUN) edge
 
-test: python ## All tests: unit, contract, local
+test: python ## All tests: unit, contract, security, local
 	@$(READY)
 	$(BIN)/python -m pytest
 
 unit: python ## Tests without engine, emulator or network, in seconds
 	@$(READY)
-	$(BIN)/python -m pytest tests/unit tests/contract
+	$(BIN)/python -m pytest tests/unit tests/contract tests/security --ignore tests/security/test_audit.py
 
 local-test: python ## Tests against the real engine and the emulator
 	@$(READY)
 	$(BIN)/python -m pytest tests/local
 
-check: python ## Format, lint and types
+check: python ## Format, lint, types, and checkov's AWS checks
 	@$(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict .
+	$(BIN)/python -m local.audit
 
 format: python ## Mend format and what the linter can
 	@$(READY)
