@@ -2,6 +2,7 @@
 PYTHON ?= python3
 STACK ?= local
 SET ?=
+RUNS ?= 1000000
 export STACK LOCAL_PORT EDGE_PORT VALUE
 
 RUN = $(PYTHON) -m local
@@ -10,7 +11,7 @@ BIN = .venv/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview refresh down outputs status reset push secret restart edge test unit local-test \
-  check format bench diagram python
+  check format bench fuzz diagram python
 
 help: ## What there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +83,10 @@ format: python ## Mend format and what the linter can
 bench: python ## Measure how long the local stack takes
 	@$(READY)
 	$(BIN)/python -m local.bench
+
+fuzz: python ## Throw RUNS requests (default: a million) at the edge's function, random and guided ones
+	@$(READY)
+	$(BIN)/python -m tests.lambdas.fuzz_basic_auth --runs $(RUNS)
 
 diagram: python ## Draw the architecture into asbuilt.png
 	@$(READY)

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,8 +129,9 @@ def _package(args: BasicAuthArgs, *, users: dict[str, str], salt: str) -> pulumi
         "realm": "Otakaro Digital Twin",
         "salt": salt,
         "users": [
-            hmac.new(key, f"{user}:{password}".encode(), hashlib.sha256).hexdigest()
-            for user, password in users.items()
+            # Composed, as browsers are to send it (RFC 7617, section 2.1), however it is typed.
+            hmac.new(key, unicodedata.normalize("NFC", text).encode(), hashlib.sha256).hexdigest()
+            for text in (f"{user}:{password}" for user, password in users.items())
         ],
     }
     return function_package(

@@ -6,7 +6,8 @@ floors stand beside what they are compared with:
 - evaluating the program under mocks / the same resources registered bare: the same SDK classes with
   their final inputs written out, without components, wiring or settings;
 - `up` and an `up` without changes on the emulator / as many trivial resources over a provider that
-  answers at once.
+  answers at once;
+- the edge's function / a handler that does nearly nothing (`local.bench_edge`).
 """
 
 import argparse
@@ -37,7 +38,7 @@ from google.protobuf import empty_pb2
 from pulumi import automation
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from local import cli, images, paths
+from local import bench_edge, cli, images, paths
 from local.process import Engine
 from local.record import Recording, configuration, record, record_program
 from local.rolling import Rollout
@@ -332,6 +333,8 @@ def main() -> None:
         *_rows(measured),
         "",
         *_rolls(measured["rolls"].times),
+        *bench_edge.section(),
+        "",
     ]
     REPORT.parent.mkdir(exist_ok=True)
     Path(REPORT).write_text("\n".join(lines))

@@ -1,42 +1,53 @@
 """Basic Auth at CloudFront's viewer request (Lambda@Edge).
 
 `config.json` beside this file says which hosts ask for a password and whose passwords are right:
-`users` holds HMAC-SHA256("user:password" in UTF-8) under the key `salt`, all in hex. Modes of a
-host: `required` always asks; `from-map` asks unless the request comes from a page of the host
-`map` (its Origin or Referer says so: a barrier to entry, for anyone can send these headers);
-`open` never asks. A host that isn't listed is `required`. `closed` lists, by host, the paths that
-nobody gets by way of the edge: the administration of an application, whatever its spelling.
+`users` holds HMAC-SHA256("user:password") under the key `salt`, all in hex, the text in UTF-8 and
+composed (NFC, as RFC 7617 has browsers send it). Modes of a host: `required` always asks;
+`from-map` asks unless the request comes from a page of the host `map` (its Origin or Referer says
+so: a barrier to entry, for anyone can send these headers); `open` never asks. A host that isn't
+listed is `required`. `closed` lists, by host, the paths that nobody gets by way of the edge: the
+administration of an application, whatever its spelling.
 
 A preflight carries no credentials by specification, so it passes. A checked `Authorization` header
 ends here: an origin with a log-in of its own would take it for that. CloudFront answers 502 when
 this raises, so whatever a visitor sends is either let through or answered with 401 or 403.
+
+Each cold start compiles and runs this file, so it imports only what Lambda's runtime has loaded
+before it; what few requests need is loaded for the first of them.
 """
 
-import binascii
-import hmac
+from __future__ import annotations
+
+import functools
 import json
 import re
-from typing import Any, Final
 
-# The folder of this file; pathlib would be most of the cold start.
+TYPE_CHECKING = False  # typing itself would be most of the cold start; so would pathlib
+if TYPE_CHECKING:
+    from typing import Any, Final
+
 _FOLDER: Final = __file__.rpartition("/")[0] or "."
 with open(f"{_FOLDER}/config.json", encoding="utf-8") as file:  # noqa: PTH123
     _CONFIG: Final[dict[str, Any]] = json.load(file)
 
 _MODES: Final[dict[str, str]] = {host.lower(): mode for host, mode in _CONFIG["hosts"].items()}
-_CLOSED: Final = {
-    host.lower(): ["/".join(filter(None, path.lower().split("/"))) for path in paths]
+# '/a/b' closes itself, what lies below it, and '/a/b.html': applications take that for '/a/b'.
+_CLOSED: Final[dict[str, tuple[str, ...]]] = {
+    host.lower(): tuple(
+        "".join(f"/{name}" for name in path.lower().split("/") if name) + end
+        for path in paths
+        for end in "/."
+    )
     for host, paths in _CONFIG["closed"].items()
 }
 _MAP: Final = f"https://{_CONFIG['map']}".lower()
+_MAP_PAGE: Final = f"{_MAP}/"
 _SALT: Final = bytes.fromhex(_CONFIG["salt"])
 _USERS: Final = [bytes.fromhex(user) for user in _CONFIG["users"]]
-# A quoted string of RFC 9110: printable ASCII, quote and backslash escaped.
-_REALM: Final = re.sub(r'(["\\])', r"\\\1", re.sub(r"[^ -~]", "?", _CONFIG["realm"]))
+
 # What a browser calls a web origin. Anything else isn't worth an answer that scripts can read, and
 # as a header's value it could make CloudFront refuse the answer.
-_ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", re.ASCII)
-_ENCODED: Final = re.compile("%([0-9a-f]{2})")
+_ORIGIN: Final = r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?"
 # An honest client encodes a path once; a proxy and a server may decode it twice between them.
 _DECODINGS: Final = 3
 
@@ -44,86 +55,110 @@ _DECODINGS: Final = 3
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Pass the request on, or answer it with 401 or 403."""
     try:
-        request = event["Records"][0]["cf"]["request"]
+        request: dict[str, Any] = event["Records"][0]["cf"]["request"]
+        headers = request["headers"]
     except (LookupError, TypeError):
-        request = None
-    if not isinstance(request, dict):
         return _unauthorized("")
-    headers = request.get("headers")
     if not isinstance(headers, dict):
         return _unauthorized("")
 
     host = _value(headers, "host").lower()
-    if (closed := _CLOSED.get(host)) and _is_closed(request.get("uri"), closed):
+    uri = request.get("uri")
+    if host in _CLOSED and (not isinstance(uri, str) or _is_closed(uri, host)):
         return _answer("403", "Forbidden", "This page is closed.\n")
     mode = _MODES.get(host, "required")
     if mode == "open":
         return request
-    origin = _value(headers, "origin")
     if (
-        _is_preflight(request, headers, origin)
-        or (mode == "from-map" and _is_from_map(headers, origin))
+        (request.get("method") == "OPTIONS" and _is_preflight(headers))
+        or (mode == "from-map" and _is_from_map(headers))
         or _is_known(_value(headers, "authorization"))
     ):
         headers.pop("authorization", None)
         return request
-    return _unauthorized(origin)
+    return _unauthorized(_value(headers, "origin"))
 
 
 def _value(headers: dict[Any, Any], name: str) -> str:
     """The header's value, '' unless it is there exactly once; CloudFront's names are lower-case."""
-    values = headers.get(name)
-    if isinstance(values, list) and len(values) == 1 and isinstance(values[0], dict):
-        value = values[0].get("value")
-        if isinstance(value, str):
-            return value
-    return ""
+    if name not in headers:
+        return ""
+    try:
+        [header] = headers[name]
+        value = header["value"]
+    except (LookupError, TypeError, ValueError):
+        return ""
+    return value if isinstance(value, str) else ""
 
 
-def _is_closed(uri: object, closed: list[str]) -> bool:
-    """Whether `uri` leads below one of the `closed` paths in any reading that a server may have."""
-    if not isinstance(uri, str):
-        return True
+# A map asks for few paths, many times each: what tells its requests apart is mostly the query.
+@functools.lru_cache(maxsize=256)
+def _is_closed(uri: str, host: str) -> bool:
+    """Whether `uri` may lead to a closed path of `host` in some server's reading."""
     path = uri.lower()
-    for _ in range(_DECODINGS):
-        path = _ENCODED.sub(lambda match: chr(int(match[1], 16)), path)
-    if _ENCODED.search(path) or not path.isprintable():
+    if "%" in path or not path.isascii():
+        try:
+            path = _decoded(path)
+        except ValueError:  # not UTF-8, such as the overlong spelling of a dot
+            return True
+    # Servers read differently what these begin: a step up, a parameter, a separator of other
+    # systems, the end of the path, one more encoding. No path of a map service holds them.
+    if ".." in path or ";" in path or "\\" in path or "?" in path or "#" in path or "%" in path:
         return True
-    written: list[str] = []  # the segments as they stand there
-    resolved: list[str] = []  # with '..' carried out
-    for segment in path.replace("\\", "/").split("/"):
-        # Java servers take what follows a semicolon as a parameter, not as the segment's name.
-        name = segment.partition(";")[0].strip()
-        if name in ("", "."):
-            continue
-        if name == "..":
-            del resolved[-1:]
-            continue
-        written.append(name)
-        resolved.append(name)
-    readings = [f"/{'/'.join(names)}/" for names in (written, resolved)]
-    return any(f"/{path}/" in reading for path in closed for reading in readings)
+    if path[:1] != "/" or not path.isprintable():
+        return True
+    if "//" in path or "./" in path or "/." in path or " " in path or path[-1] == ".":
+        # Empty segments are skipped, and some systems drop dots and spaces at a name's ends.
+        path = "/" + "/".join(name for part in path.split("/") if (name := part.strip(". ")))
+    return f"{path}/".startswith(_CLOSED[host])
 
 
-def _is_preflight(request: dict[Any, Any], headers: dict[Any, Any], origin: str) -> bool:
-    return (
-        request.get("method") == "OPTIONS"
-        and origin != ""
-        and _value(headers, "access-control-request-method") != ""
-    )
+def _decoded(path: str) -> str:
+    """The path in lower-case ASCII: what is encoded decoded, what looks like ASCII made so.
+
+    Raises ValueError when it isn't UTF-8.
+    """
+    import unicodedata
+
+    for _ in range(_DECODINGS):
+        octets = re.sub(b"%([0-9a-f]{2})", lambda code: bytes((int(code[1], 16),)), path.encode())
+        # Wide, accented, dotless and other letters of the alphabet's kind, as Windows or a
+        # comparison without regard to case would take them; the rest of Unicode spells nothing.
+        text = unicodedata.normalize("NFKD", octets.decode().upper())
+        if not text.isprintable():
+            raise ValueError("a control character")
+        path = text.encode("ascii", "ignore").decode().lower()
+    return path
 
 
-def _is_from_map(headers: dict[Any, Any], origin: str) -> bool:
-    referer = _value(headers, "referer").lower()
-    return origin.lower() == _MAP or referer == _MAP or referer.startswith(f"{_MAP}/")
+def _is_preflight(headers: dict[Any, Any]) -> bool:
+    return _value(headers, "origin") != "" != _value(headers, "access-control-request-method")
 
 
+def _is_from_map(headers: dict[Any, Any]) -> bool:
+    return _value(
+        headers, "origin"
+    ).lower() == _MAP or f"{_value(headers, 'referer').lower()}/".startswith(_MAP_PAGE)
+
+
+# The same visitors come again with every picture and tile. Who is remembered was compared before,
+# so how fast the answer is tells no more than what it says.
+@functools.lru_cache(maxsize=64)
 def _is_known(authorization: str) -> bool:
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "basic":
+    """Whether these are a user's credentials."""
+    # Loaded for the first that come: OpenSSL takes longer than all else here together.
+    import binascii
+    import hmac
+
+    if authorization[:6].lower() != "basic ":
         return False
     try:
-        credentials = binascii.a2b_base64(token.strip(), strict_mode=True)
+        credentials = binascii.a2b_base64(authorization[6:].strip(" \t"), strict_mode=True)
+        if not credentials.isascii():
+            import unicodedata
+
+            # What was typed may come in pieces: a letter, then its accent.
+            credentials = unicodedata.normalize("NFC", credentials.decode()).encode()
     except ValueError:
         return False
     digest = hmac.digest(_SALT, credentials, "sha256")
@@ -138,16 +173,22 @@ def _unauthorized(origin: str) -> dict[str, Any]:
     answer = _answer("401", "Unauthorized", "This page asks for a user name and a password.\n")
     headers = answer["headers"]
     headers["www-authenticate"] = [
-        {"key": "WWW-Authenticate", "value": f'Basic realm="{_REALM}", charset="UTF-8"'}
+        {"key": "WWW-Authenticate", "value": f'Basic realm="{_realm()}", charset="UTF-8"'}
     ]
     headers["vary"] = [{"key": "Vary", "value": "Origin"}]
-    if _ORIGIN.fullmatch(origin):
+    if re.fullmatch(_ORIGIN, origin, re.ASCII):
         # Without it a script on another host sees a network error instead of 401. The answer holds
         # nothing secret, and credentials that a browser adds by itself remain refused.
         headers["access-control-allow-origin"] = [
             {"key": "Access-Control-Allow-Origin", "value": origin}
         ]
     return answer
+
+
+@functools.cache
+def _realm() -> str:
+    """The realm as a quoted string of RFC 9110: printable ASCII, quote and backslash escaped."""
+    return re.sub(r'(["\\])', r"\\\1", re.sub(r"[^ -~]", "?", _CONFIG["realm"]))
 
 
 def _answer(status: str, description: str, body: str) -> dict[str, Any]:

@@ -1,12 +1,17 @@
 """What holds for every answer of the edge's handler, and requests of all kinds to try it with."""
 
 import base64
+import binascii
 import copy
 import hashlib
 import hmac
+import itertools
 import json
 import random
-from collections.abc import Callable, Mapping
+import re
+import unicodedata
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +22,15 @@ MAP, API, GEOSERVER, STATUS = (
     f"{name}.example.nz" for name in ("otakaro", "api.otakaro", "gs.otakaro", "status.otakaro")
 )
 HOSTS = {MAP: "required", API: "from-map", GEOSERVER: "from-map", STATUS: "open"}
-CLOSED = {GEOSERVER: ["/geoserver/web", "/geoserver/rest", "/geoserver/gwc/rest"]}
+CLOSED = {
+    GEOSERVER: [
+        f"/geoserver/{path}"
+        for path in (
+            *("web", "rest", "gwc/rest", "gwc/demo", "gwc/home", "TestWfsPost"),
+            *("j_spring_security_check", "j_spring_security_logout"),
+        )
+    ]
+}
 SALT = "5a" * 32
 PEOPLE = ("otakaro:river", "mīria:wai:ora", "empty:")
 
@@ -25,7 +38,9 @@ PEOPLE = ("otakaro:river", "mīria:wai:ora", "empty:")
 def config(**changes: object) -> str:
     """The text of config.json."""
     digests = [
-        hmac.new(bytes.fromhex(SALT), person.encode(), hashlib.sha256).hexdigest()
+        hmac.new(
+            bytes.fromhex(SALT), unicodedata.normalize("NFC", person).encode(), hashlib.sha256
+        ).hexdigest()
         for person in PEOPLE
     ]
     settings = {
@@ -83,9 +98,7 @@ def check(handler: Callable[[Any, object], Any], given: Any) -> bool:
     answer = handler(given, None)
     request = _request(before)
     if answer is _request(given):
-        assert _one(request["headers"], "host").lower() not in CLOSED or not any(
-            f"{path}/" in request["uri"].lower() + "/" for path in CLOSED[GEOSERVER]
-        )
+        assert not leads_to_administration(request)
         if _mode(request) == "open":
             assert given == before
         else:
@@ -96,6 +109,7 @@ def check(handler: Callable[[Any, object], Any], given: Any) -> bool:
         return True
     if answer["status"] == "403":
         assert _one(request["headers"], "host").lower() in CLOSED
+        assert not is_plain(request.get("uri")) or leads_to_administration(request)
         assert answer["headers"]["cache-control"][0]["value"] == "no-store"
         return False
     assert answer["status"] == "401"
@@ -117,6 +131,47 @@ def _request(given: Any) -> Any:
         return given["Records"][0]["cf"]["request"]
     except (LookupError, TypeError):
         return None
+
+
+def leads_to_administration(request: Any) -> bool:
+    """Whether some server would take the request's path for a closed one."""
+    closed = CLOSED.get(_one(request["headers"], "host").lower(), [])
+    uri = request.get("uri")
+    if not isinstance(uri, str):
+        return bool(closed)
+    return any(
+        names[:-1] == wanted[:-1] and names[-1].partition(".")[0] == wanted[-1]
+        for wanted in (path.lower().strip("/").split("/") for path in closed)
+        for reading in readings(uri)
+        if len(names := reading[: len(wanted)]) == len(wanted)
+    )
+
+
+def readings(uri: str) -> Iterator[list[str]]:
+    """The names in a path as servers read them: decoding up to three times in either of two
+    encodings, parameters cut off before or after that, steps up taken or not, a path's end at NUL.
+    """
+    ways = itertools.product(range(4), ("utf-8", "latin-1"), (True, False), (True, False))
+    for decodings, encoding, parameters_first, steps in ways:
+        path = re.sub(";[^/]*", "", uri) if parameters_first else uri
+        for _ in range(decodings):
+            path = urllib.parse.unquote(path, encoding, "replace")
+        path = re.sub(";[^/]*", "", path.replace("\\", "/")).partition("\0")[0]
+        names: list[str] = []
+        for part in path.split("/"):
+            name = part.strip()
+            if name == ".." and steps:
+                del names[-1:]
+            elif name not in ("", ".", ".."):
+                names.append(name.rstrip(".").casefold())
+        yield names
+
+
+def is_plain(uri: object) -> bool:
+    """Whether a path is one that map clients ask for."""
+    return isinstance(uri, str) and bool(
+        re.fullmatch(r"(/[A-Za-z0-9_:@,=+-]+(\.[A-Za-z0-9_:@,=+-]+)*)+/?", uri)
+    )
 
 
 def _one(headers: Any, name: str) -> str:
@@ -158,8 +213,46 @@ def _may_pass(request: Any) -> bool:
     word = _one(headers, "authorization")
     if word[:6].lower() != "basic ":
         return False
-    accepted = {base64.b64encode(person.encode()).decode() for person in PEOPLE}
-    return word[6:].strip() in accepted
+    try:
+        said = base64.b64decode(word[6:].strip(" \t"), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return False
+    return unicodedata.normalize("NFC", said) in PEOPLE
+
+
+# Requests written as they go over the wire, which a fuzzer can alter byte by byte.
+
+
+def request_of(data: bytes) -> Any:
+    """An event of a request's head ("GET /path", then lines "name:value"), or of JSON."""
+    text = data.decode("utf-8", "surrogateescape")
+    if text[:1] in ("{", "["):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            pass
+    first, *lines = text.split("\n")
+    method, _, uri = first.partition(" ")
+    headers: dict[str, list[dict[str, str]]] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers.setdefault(name, []).append({"key": name, "value": value})
+    request = {"method": method, "uri": uri, "querystring": "", "headers": headers}
+    return {"Records": [{"cf": {"request": request}}]}
+
+
+def seeds() -> Iterator[bytes]:
+    """Requests to begin with, one for each rule."""
+    for host in (*HOSTS, MAP.upper(), "evil.example"):
+        yield f"GET /\nhost:{host}".encode()
+        for name, values in VALUES.items():
+            if name != "host":
+                yield from (f"GET /\nhost:{host}\n{name}:{value}".encode() for value in values)
+        yield f"OPTIONS /\nhost:{host}\norigin:x\naccess-control-request-method:GET".encode()
+    for uri in URIS:
+        yield f"GET {uri}\nhost:{GEOSERVER}\nreferer:https://{MAP}/".encode()
+    yield json.dumps(event(authorization=basic(PEOPLE[0]))).encode()
+    yield b'{"Records": [{"cf": {"request": {"headers": {"host": [{"value": 1}]}, "uri": []}}}]}'
 
 
 # Random requests, for the long run by hand.
@@ -188,6 +281,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
         basic(PEOPLE[0], "bAsIc"),
         basic("otakaro:wrong"),
         basic(b"\xff\xfe:\x00"),
+        basic(unicodedata.normalize("NFD", PEOPLE[1])),
         basic(PEOPLE[0]).rstrip("="),
         basic(PEOPLE[0]) + "=",
         "Basic",
@@ -200,6 +294,11 @@ VALUES: Mapping[str, tuple[str, ...]] = {
 }
 URIS = (
     "/geoserver/ows",
+    "/geoserver/rest.html",
+    "/geoserver;%2fx/web",
+    "/geoserver/%c1%b7eb",
+    "/geoserver/we%c4%b1",
+    "/geoserver/gwc/service/tms/1.0.0/",
     "/geoserver/web/",
     "/geoserver/..;/geoserver/rest",
     "/geoserver/%2e%2e/geoserver/%77eb",
