@@ -14,6 +14,9 @@ from local.edge.message import Headers
 _PATIENCE: Final = 200.0  # s; CloudFront tries thrice, a minute each
 
 
+Sent = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """What a viewer is answered."""
@@ -55,7 +58,7 @@ class Client:
         target: str = "/",
         method: str = "GET",
         *,
-        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        headers: Sent = (),
         body: bytes | None = None,
         secure: bool = True,
     ) -> Answer:

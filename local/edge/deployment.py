@@ -80,6 +80,7 @@ class Distribution:
     behaviours: tuple[Behaviour, ...]  # in order, the default one last
     errors: Mapping[int, ErrorResponse] = field(default_factory=dict)
     web_acl: str = ""
+    geo_restriction: str = "none"
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -146,6 +147,9 @@ def _distribution(whole: Mapping[str, Any], policies: _Policies) -> Distribution
         behaviours=(*ordered, default),
         errors=_errors(_items(config.get("CustomErrorResponses"))),
         web_acl=config.get("WebACLId") or "",
+        geo_restriction=(
+            (config.get("Restrictions") or {}).get("GeoRestriction") or {"RestrictionType": "none"}
+        )["RestrictionType"],
     )
 
 
@@ -154,6 +158,9 @@ def _behaviour(config: Mapping[str, Any], policies: _Policies, place: str) -> Be
         raise LocalError(f"{place} has a behaviour without a cache policy: the edge needs one")
     if _items(config.get("FunctionAssociations")):
         raise LocalError(f"{place} has CloudFront Functions, which the local edge cannot run")
+    for part in ("TrustedKeyGroups", "TrustedSigners"):
+        if (config.get(part) or {}).get("Enabled"):
+            raise LocalError(f"{place} asks for signed URLs, which the local edge cannot check")
     functions = {
         each["EventType"]: Function(
             arn=each["LambdaFunctionARN"], include_body=bool(each.get("IncludeBody"))

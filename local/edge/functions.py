@@ -62,16 +62,12 @@ class Functions:
         """Run a version once; raises Failed when it gives no result."""
         return self.get(arn).invoke(event, request_id)
 
-    def keep_only(self, arns: set[str]) -> None:
-        """End the versions that no distribution uses any more."""
-        with self._lock:
-            gone = [self._running.pop(arn) for arn in set(self._running) - arns]
-        for each in gone:
-            each.stop()
-
     def stop(self) -> None:
-        """End them all."""
-        self.keep_only(set())
+        """End them all; until then a version that was replaced may still be at work."""
+        with self._lock:
+            for each in self._running.values():
+                each.stop()
+            self._running.clear()
 
     def _load(self, arn: str) -> "Process":
         match = _VERSION.fullmatch(arn)
@@ -132,7 +128,8 @@ class Process:
 
     def __init__(self, *, arn: str, config: dict[str, Any], folder: Path) -> None:
         self.arn = arn
-        self.python, self.same_python = interpreter(config["Runtime"])
+        self.runtime = str(config["Runtime"])
+        self.python, self.same_python = interpreter(self.runtime)
         self._config = config
         self._folder = folder
         self._lock = threading.Lock()

@@ -15,6 +15,8 @@ from local.edge.message import Headers, Request, Response
 HOST: Final = "127.0.0.1"
 _IDLE: Final = 60.0  # s that a connection may be silent
 _LARGEST_HEAD: Final = 65_536  # bytes that are read to answer that a request is too large
+_LARGEST_REST: Final = 16 * 1024 * 1024  # bytes of it that are thrown away then
+_LINGER: Final = 1.0  # s that is waited for them
 
 Answer = Callable[[Request, int], Response]
 
@@ -56,17 +58,18 @@ class Listener:
 
     def _serve(self, accepted: socket.socket, client: str) -> None:
         accepted.settimeout(_IDLE)
+        connection = accepted
         self._open.add(accepted)
         try:
             if self._context is not None:
-                with self._context().wrap_socket(accepted, server_side=True) as secured:
-                    Viewer(secured, client, secure=True).serve(self._answer)
-            else:
-                Viewer(accepted, client, secure=False).serve(self._answer)
+                connection = self._context().wrap_socket(accepted, server_side=True)
+                self._open.add(connection)
+            Viewer(connection, client, secure=self._context is not None).serve(self._answer)
         except OSError:
             return  # a viewer that went, was silent, or doesn't trust us
         finally:
-            self._open.discard(accepted)
+            self._open -= {accepted, connection}
+            connection.close()
             accepted.close()
 
 
@@ -88,6 +91,7 @@ class Viewer:
                 # 431 is h11's hint for a head that is too large.
                 status = 413 if error.error_status_hint == 431 else 400
                 self._send(Response(status=status), "", closing=True)
+                self._hear_out()
                 return
             if found is None:
                 return
@@ -96,6 +100,13 @@ class Viewer:
             if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
                 return
             self._http.start_next_cycle()
+
+    def _hear_out(self) -> None:
+        """Read on for a moment: closing on unread data would take the answer from the viewer."""
+        self._connection.settimeout(_LINGER)
+        for _ in range(_LARGEST_REST // _LARGEST_HEAD):
+            if not self._connection.recv(_LARGEST_HEAD):
+                return
 
     def _next(self) -> tuple[Request, int] | None:
         head: h11.Request | None = None

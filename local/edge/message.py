@@ -29,6 +29,9 @@ class Headers:
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._fields)
 
+    def __bool__(self) -> bool:
+        return bool(self._fields)
+
     def __contains__(self, name: str) -> bool:
         return any(each.lower() == name.lower() for each, _ in self._fields)
 

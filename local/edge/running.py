@@ -17,7 +17,7 @@ from local.account import Account
 from local.edge import deployment, targets
 from local.edge.cache import Cache
 from local.edge.certificates import Certificates
-from local.edge.client import Answer, Client
+from local.edge.client import Answer, Client, Sent
 from local.edge.deployment import Distribution, Invalidations
 from local.edge.edge import Edge
 from local.edge.functions import Functions
@@ -82,7 +82,6 @@ class Deployed:
                 self.functions.get(arn)
             self.load_balancers = deployment.load_balancers(self.account)
             self.edge.serve(found)
-            self.functions.keep_only(used)
             self.distributions = found
             for distribution, path in self._invalidations.new(found):
                 gone = self.edge.cache.invalidate(distribution, path)
@@ -157,6 +156,11 @@ class RunningEdge:
             for each in self.deployed.distributions
             if each.web_acl
         ]
+        told += [
+            f"{each.hosts[0]}: the geographic restriction, as all viewers are here"
+            for each in self.deployed.distributions
+            if each.geo_restriction != "none"
+        ]
         arns = {
             function.arn
             for each in self.deployed.distributions
@@ -167,12 +171,21 @@ class RunningEdge:
             process = self.deployed.functions.get(arn)
             if not process.same_python:
                 name = arn.split(":")[6]
-                told.append(f"{name}: its runtime isn't installed, it runs on {process.python}")
+                told.append(f"{name}: without {process.runtime} here it runs on {process.python}")
         return told
 
-    def ask(self, host: str, target: str = "/", method: str = "GET", **more: object) -> Answer:
+    def ask(
+        self,
+        host: str,
+        target: str = "/",
+        method: str = "GET",
+        *,
+        headers: Sent = (),
+        body: bytes | None = None,
+        secure: bool = True,
+    ) -> Answer:
         """One request as `Client.ask` sends it."""
-        return self.client.ask(host, target, method, **more)  # type: ignore[arg-type]
+        return self.client.ask(host, target, method, headers=headers, body=body, secure=secure)
 
     def refresh(self) -> None:
         """Take over at once what was deployed just now."""
