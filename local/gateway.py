@@ -46,6 +46,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 CRASH: Final = "local.otakaro.crash"
 JOURNAL: Final = "/_otakaro/journal"
+LOAD_BALANCERS: Final = "/_alb/"  # where ministack serves them
 KEPT: Final = 1000  # entries of the journal, deployments of a service
 MOMENT: Final = 2.0  # s that a deployment takes, and as much again its rollback
 
@@ -673,10 +674,11 @@ class Gateway:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        path = scope.get("path", "")
+        # What goes to load balancers is visitors' and no call of AWS's API, whatever its headers.
+        if scope["type"] != "http" or path.startswith(LOAD_BALANCERS):
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         service, _, action = headers.get(b"x-amz-target", "").partition(".")
         concerned = (service, action)

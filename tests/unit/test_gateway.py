@@ -447,6 +447,13 @@ def test_everything_else_passes_untouched(served: Served) -> None:
     assert served.events == []
 
 
+@pytest.mark.parametrize("call", [f"{SSM}.PutParameter", f"{ECS}.ListServiceDeployments"])
+def test_a_visitors_request_is_no_call_whatever_its_headers(served: Served, call: str) -> None:
+    served.answers({"Version": 1})
+    assert served.ask(call, {"Name": "/a"}, path="/_alb/balancer/wps")[1] == {"Version": 1}
+    assert served.events == []
+
+
 def test_what_goes_wrong_in_the_background_holds_up_nothing() -> None:
     background = gateway.Background()
     background.start()
