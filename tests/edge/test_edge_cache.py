@@ -146,6 +146,8 @@ def test_nothing_is_compressed_where_nothing_is_cached() -> None:
     world = World(says=lambda _: answer(page, Content_Type="text/html"))
     world.edge.serve([distribution(behaviour(cache=policy(default=0, longest=0)))])
     assert world.get("/", headers=[("Accept-Encoding", "br")]).body == page
+    world.says = lambda _: answer(page, 404, Content_Type="text/html")
+    assert world.get("/x", headers=[("Accept-Encoding", "br")]).body == page
 
 
 def revalidating() -> World:
