@@ -27,7 +27,7 @@ from fargate import (
     Platform,
 )
 from monitoring import GIB, Alarm, Monitoring, MonitoringArgs, Notifications, NotificationsArgs
-from network import CLOUDFRONT, INTERNET, Network, NetworkArgs, PrivateService, Traffic
+from network import CLOUDFRONT, ENDPOINTS, INTERNET, Network, NetworkArgs, PrivateService, Traffic
 from parameters import SecretParameters, SecretParametersArgs
 from postgres import PORT as DATABASE_PORT
 from postgres import PostgresInstance, PostgresInstanceArgs
@@ -69,6 +69,11 @@ traffic = [
         for client in ("terriamap", "api", "worker", "geoserver", "bootstrap")
     ],
     Traffic(client="worker", server=INTERNET, port=80),
+    *[
+        Traffic(client=client, server=ENDPOINTS, port=443)
+        for client in ("terriamap", "api", "worker", "geoserver", "bootstrap")
+        if settings.network.interface_endpoints
+    ],
 ]
 network = Network(
     f"{prefix}-vpc",
@@ -78,6 +83,7 @@ network = Network(
         zones=settings.network.zones,
         nat_gateways=settings.network.nat_gateways,
         traffic=traffic,
+        interface_endpoints=settings.network.interface_endpoints,
         flow_log_traffic=settings.network.flow_log_traffic,
         log_retention_days=settings.log_retention_days,
         private_domain=f"{prefix}.internal",

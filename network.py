@@ -13,6 +13,7 @@ from policies import policy, statement, trust
 
 CLOUDFRONT: Final = "cloudfront"
 INTERNET: Final = "internet"
+ENDPOINTS: Final = "endpoints"  # the security group of the interface endpoints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,7 @@ class NetworkArgs:
     zones: Sequence[str]  # full names; each gets a public and a private subnet
     nat_gateways: int  # from 1 to one a zone; zones without their own use the first
     traffic: Sequence[Traffic]
+    interface_endpoints: Sequence[str]  # services of AWS that the VPC reaches by itself: ecr.api
     flow_log_traffic: str  # REJECT, ACCEPT or ALL
     log_retention_days: int
     private_domain: str  # of the names that only the VPC resolves
@@ -80,6 +82,7 @@ class Network(ComponentResource):
         self._flow_log()
         self.security_groups = self._security_groups()
         self.rules = self._rules()
+        self._interface_endpoints()
         self.namespace = servicediscovery.PrivateDnsNamespace(
             name,
             name=args.private_domain,
@@ -168,6 +171,29 @@ class Network(ComponentResource):
             opts=self._child,
         )
         return ready
+
+    def _interface_endpoints(self) -> None:
+        """Private addresses of AWS's services in each zone, instead of the way by the internet."""
+        admitted = [
+            rule
+            for row in self._args.traffic
+            if row.server == ENDPOINTS
+            for rule in self.rules[row.client]
+        ]
+        for service in self._args.interface_endpoints:
+            name = f"{self._name}-{service.replace('.', '-')}"
+            ec2.VpcEndpoint(
+                name,
+                vpc_id=self.vpc_id,
+                service_name=f"com.amazonaws.{self._args.region}.{service}",
+                vpc_endpoint_type="Interface",
+                subnet_ids=[subnet.id for subnet in self.private_subnets.values()],
+                security_group_ids=[self.security_groups[ENDPOINTS].id],
+                private_dns_enabled=True,
+                tags={"Name": name},
+                # From its first moment the service's name leads here: whom it serves must get in.
+                opts=ResourceOptions(parent=self, depends_on=admitted),
+            )
 
     def _route_table(self, kind: str) -> ec2.RouteTable:
         name = f"{self._name}-{kind}"

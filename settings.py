@@ -34,6 +34,12 @@ _REDIS_TLS: Final[tuple[RedisTls, ...]] = get_args(RedisTls)
 # Parameters that the program fills itself; people edit the others.
 INTERNAL_PARAMETERS = ("POSTGRES_PASSWORD", "GEOSERVER_ADMIN_PASSWORD")
 
+# What tasks call in AWS, and what Security Hub asks for (EC2.10 and EC2.55 to .60).
+INTERFACE_ENDPOINTS = (
+    *("ec2", "ecr.api", "ecr.dkr", "logs", "ssm"),
+    *("ssm-contacts", "ssm-incidents"),
+)
+
 # AWS Fargate developer guide, "Task CPU and memory": memory in MiB that each cpu size offers.
 FARGATE_MEMORY: Mapping[int, Collection[int]] = {
     256: (512, 1024, 2048),
@@ -101,6 +107,7 @@ class NetworkSettings:
     cidr: str
     zones: tuple[str, ...]  # full names, ap-southeast-2a
     nat_gateways: int
+    interface_endpoints: tuple[str, ...]
     flow_log_traffic: FlowLogTraffic
 
 
@@ -228,6 +235,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
             cidr=_cidr(read),
             zones=zones,
             nat_gateways=read.integer("natGateways", 1, max(len(zones), 1)),
+            interface_endpoints=_endpoints(read),
             flow_log_traffic=read.choice("flowLogTraffic", _FLOW_LOG),
         ),
         terriamap=_service(read, "terriamap"),
@@ -271,6 +279,17 @@ def _zones(read: ConfigReader, region: str) -> tuple[str, ...]:
     if read.sound("zones"):
         read.problem_with_command("zones", allowed, read.back_to_default("zones"))
     return tuple(region + letter for letter in letters)
+
+
+def _endpoints(read: ConfigReader) -> tuple[str, ...]:
+    key = "interfaceEndpoints"
+    services = read.names(key)
+    wrong = [service for service in services if service not in INTERFACE_ENDPOINTS]
+    if (wrong or len(set(services)) != len(services)) and read.sound(key):
+        read.problem_with_command(
+            key, f"different ones of {', '.join(INTERFACE_ENDPOINTS)}", read.back_to_default(key)
+        )
+    return services
 
 
 def _cidr(read: ConfigReader) -> str:

@@ -19,6 +19,7 @@ SWITCHES = {
     "otakaro:namePrefix": "a2345678901234",
     "otakaro:createDnsZone": "true",
     "otakaro:natGateways": "2",
+    "otakaro:interfaceEndpoints": '["ecr.api", "ecr.dkr", "ssm"]',
     "otakaro:flowLogTraffic": "ALL",
     "otakaro:cpuArchitecture": "ARM64",
     "otakaro:celerySpot": "true",

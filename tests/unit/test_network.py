@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from local.record import Recording
-from network import CLOUDFRONT, INTERNET, Network, NetworkArgs, Traffic
+from local.record import Recording, configuration, record_program
+from network import CLOUDFRONT, ENDPOINTS, INTERNET, Network, NetworkArgs, Traffic
 from tests.unit.reading import component, may, trusted
 
 INGRESS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
@@ -64,6 +64,7 @@ def build(zones: Sequence[str] = ("a", "b"), nats: int = 1, cidr: str = "10.0.0.
         zones=[f"ap-southeast-2{zone}" for zone in zones],
         nat_gateways=nats,
         traffic=[Traffic(client="one", server="two", port=1234)],
+        interface_endpoints=[],
         flow_log_traffic="REJECT",
         log_retention_days=30,
         private_domain="net.internal",
@@ -200,6 +201,37 @@ def test_every_private_table_reaches_s3_without_nat(stack: Recording) -> None:
     assert endpoint["vpcEndpointType"] == "Gateway"
     private = {f"{name}-id" for name in stack["ec2/routeTable:RouteTable"] if "-private-" in name}
     assert set(endpoint["routeTableIds"]) == private
+
+
+@pytest.fixture(scope="module")
+def endpoints() -> Recording:
+    return record_program(
+        configuration("production") | {"otakaro:interfaceEndpoints": '["ecr.api", "ssm"]'}
+    )
+
+
+def test_aws_is_reached_within_the_vpc_where_a_setting_says_so(endpoints: Recording) -> None:
+    private = {f"{name}-id" for name in endpoints["ec2/subnet:Subnet"] if "-private-" in name}
+    found = endpoints["ec2/vpcEndpoint:VpcEndpoint"]
+    assert set(found) == {f"otakaro-dt-vpc-{name}" for name in ("s3", "ecr-api", "ssm")}
+    for name in ("ecr.api", "ssm"):
+        endpoint = found[f"otakaro-dt-vpc-{name.replace('.', '-')}"]
+        assert endpoint["serviceName"] == f"com.amazonaws.ap-southeast-2.{name}"
+        assert endpoint["vpcEndpointType"] == "Interface"
+        assert endpoint["privateDnsEnabled"] is True
+        assert set(endpoint["subnetIds"]) == private
+        assert endpoint["securityGroupIds"] == ["otakaro-dt-vpc-endpoints-id"]
+
+
+def test_endpoints_let_in_all_that_speak_to_aws(endpoints: Recording) -> None:
+    """Their private names hide AWS's public addresses, so nobody may be left outside."""
+    clients = {c for c, server, _ in edges(endpoints, EGRESS) if server == INTERNET}
+    for kind in (INGRESS, EGRESS):
+        assert {edge for edge in edges(endpoints, kind) if edge[1] == ENDPOINTS} == {
+            (client, ENDPOINTS, 443) for client in clients
+        }
+    rules = {r.urn for r in endpoints.of(INGRESS) if "-to-endpoints-" in r.name}
+    assert rules <= endpoints.one("ec2/vpcEndpoint:VpcEndpoint", "otakaro-dt-vpc-ssm").dependencies
 
 
 def test_only_the_load_balancer_and_nat_lie_in_public_subnets(stack: Recording) -> None:

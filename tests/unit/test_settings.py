@@ -79,6 +79,8 @@ class Mistake:
 MISTAKES = [
     Mistake("no rotation", "originSecret", "0", "from 1 to"),
     Mistake("a negative time for tiles", "tileSeconds", "-1", "from 0 to"),
+    Mistake("an endpoint that AWS lacks", "interfaceEndpoints", '["ecr"]', "ecr.api, ecr.dkr"),
+    Mistake("an endpoint twice", "interfaceEndpoints", '["ssm", "ssm"]', "different"),
     Mistake("an address as an embedder", "mapEmbedders", '["https://a.nz"]', "without https://"),
     Mistake("a path as a script's host", "mapScriptHosts", '["a.nz/x.js"]', "'a.nz/x.js'"),
     Mistake("a low rate", "firewallRateLimit", "9", "from 10 to"),
@@ -439,6 +441,7 @@ def test_stack_files_name_declared_keys_only(stack: str) -> None:
         ("alarmEmail", ["", "a.b+c@example.co.nz"]),
         ("databasePassword", ["a" * 12, "0" * 128]),
         ("basicAuthUsers", ["{}", '{"m\u0101ia": "p\u0101pa kupu", "a.b c": "12345678"}']),
+        ("interfaceEndpoints", ["[]", '["ec2", "ecr.api", "ecr.dkr", "logs", "ssm"]']),
         ("mapEmbedders", ["[]", '["www.example.nz", "*.example.org"]']),
         ("basicAuthPassword", ["p\u00e4ss w\u00f6rd:!", '"quoted"&<x>']),
     ],
