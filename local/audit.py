@@ -20,7 +20,7 @@ from local import bootstrap, paths
 from local.errors import LocalError
 from local.record import Recording, configuration, record_program
 from local.terraform import Translation, translate
-from local.waivers import Failure, disagreements, waivers
+from local.waivers import Failure, disagreements, settings_that_pass, waivers
 
 HEADING = "Checkov checks that do not pass"
 REQUIREMENTS = paths.ROOT / "local" / "requirements-checkov.txt"
@@ -70,7 +70,7 @@ def audit() -> list[str]:
     production = configuration("production")
     plain = scan(record_program(production))
     told = disagreements(plain.failures, known)
-    settings = {key: value for w in known.values() for key, value in w.setting.items()}
+    settings = settings_that_pass(known)
     if settings:
         hardened = scan(record_program({**production, **settings}))
         left = {check: waiver for check, waiver in known.items() if not waiver.setting}

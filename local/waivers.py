@@ -60,6 +60,20 @@ def waivers(heading: str) -> dict[str, Waiver]:
     return found
 
 
+def settings_that_pass(known: Mapping[str, Waiver]) -> dict[str, str]:
+    """All settings that the lines name, together.
+
+    Raises:
+        ValueError: two lines want different values of one setting.
+    """
+    together: dict[str, str] = {}
+    for waiver in known.values():
+        for key, value in waiver.setting.items():
+            if together.setdefault(key, value) != value:
+                raise ValueError(f"{DOCUMENT.name}: {waiver.check} wants another {key} than before")
+    return together
+
+
 def rows(heading: str) -> list[list[str]]:
     """The cells of the table below `heading`, without its head.
 
