@@ -79,6 +79,7 @@ network = Network(
     f"{prefix}-vpc",
     NetworkArgs(
         region=settings.region,
+        account_id=account,
         cidr=settings.network.cidr,
         zones=settings.network.zones,
         nat_gateways=settings.network.nat_gateways,
@@ -113,6 +114,8 @@ files = FileShare(
 database = PostgresInstance(
     f"{prefix}-pg",
     PostgresInstanceArgs(
+        region=settings.region,
+        account_id=account,
         place=network.place("database"),
         network=network,
         bootstrap_place=network.place("bootstrap"),
@@ -191,6 +194,7 @@ routes = {
 # What runs.
 platform = Platform(
     region=settings.region,
+    account_id=account,
     cluster=Cluster(f"{prefix}-ecs", insights=settings.container_insights),
     architecture=settings.architecture,
     log_retention_days=settings.log_retention_days,

@@ -110,7 +110,12 @@ class BasicAuth(ComponentResource):
                 # Wherever the visitor is, in regions to come too.
                 statement(
                     ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-                    [Output.format("arn:aws:logs:*:{0}:log-group:{1}:*", args.account_id, group)],
+                    [
+                        Output.format(
+                            "arn:aws:logs:*:{0}:log-group:{1}{2}", args.account_id, group, part
+                        )
+                        for part in ("", ":*")  # the group itself, and what is in it
+                    ],
                 )
             ),
             opts=child,

@@ -103,13 +103,16 @@ class FileShare(ComponentResource):
                     effect="Deny",
                     principal={"AWS": "*"},
                 ),
-                statement(
-                    [*mount],
-                    [disk.arn],
-                    {"Bool": {"aws:SecureTransport": "false"}},
-                    effect="Deny",
-                    principal={"AWS": "*"},
-                ),
+                *[
+                    statement(
+                        [*mount],
+                        [disk.arn],
+                        {"Bool": {key: "false"}},
+                        effect="Deny",
+                        principal={"AWS": "*"},
+                    )
+                    for key in ("aws:SecureTransport", "elasticfilesystem:AccessedViaMountTarget")
+                ],
             ),
             opts=child,
         )

@@ -11,7 +11,7 @@ from alb import Route
 from efs import Folder
 from network import Place
 from parameters import SecretParameter
-from policies import policy, statement, trust
+from policies import policy, statement, trust, trust_for
 from settings import Architecture, Insights, ServiceSize
 
 # The tag that says which image runs: a push moves it, a task definition names it, so that
@@ -140,6 +140,7 @@ class Platform:
     """What all services have in common."""
 
     region: str
+    account_id: Input[str]
     cluster: Cluster
     architecture: Architecture
     log_retention_days: int
@@ -195,8 +196,10 @@ class FargateService(ComponentResource):
             opts=self._child,
         )
         self.log_group: Output[str] = self._logs.name
-        self.execution_role = self._role("execution", self._execution_statements())
-        self.task_role = self._role("task", self._task_statements())
+        self.execution_role = self._role(
+            "execution", trust("ecs-tasks.amazonaws.com"), self._execution_statements()
+        )
+        self.task_role = self._role("task", self._task_trust(), self._task_statements())
         definition = ecs.TaskDefinition(
             name,
             family=name,
@@ -232,12 +235,23 @@ class FargateService(ComponentResource):
             self._scaling()
         self.register_outputs({"service": self.service.name})
 
-    def _role(self, kind: str, statements: list[dict[str, object]]) -> iam.Role:
+    def _role(
+        self, kind: str, trusted: Output[str], statements: list[dict[str, object]]
+    ) -> iam.Role:
         name = f"{self.name}-{kind}"
-        role = iam.Role(name, assume_role_policy=trust("ecs-tasks.amazonaws.com"), opts=self._child)
+        role = iam.Role(name, assume_role_policy=trusted, opts=self._child)
         if statements:
             iam.RolePolicy(name, role=role.id, policy=policy(*statements), opts=self._child)
         return role
+
+    def _task_trust(self) -> Output[str]:
+        """ECS names the account, not the cluster (ECS developer guide, "Task IAM role")."""
+        platform = self._args.platform
+        return trust_for(
+            "ecs-tasks.amazonaws.com",
+            account_id=platform.account_id,
+            source=Output.format("arn:aws:ecs:{0}:{1}:*", platform.region, platform.account_id),
+        )
 
     def _execution_statements(self) -> list[dict[str, object]]:
         """What the ECS agent does before the container runs."""

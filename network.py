@@ -9,7 +9,7 @@ import pulumi
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pulumi_aws import cloudwatch, ec2, iam, servicediscovery, vpc
 
-from policies import policy, statement, trust
+from policies import policy, statement, trust_for
 
 CLOUDFRONT: Final = "cloudfront"
 INTERNET: Final = "internet"
@@ -44,6 +44,7 @@ class Place:
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
     region: str
+    account_id: Input[str]
     cidr: str  # /16 to /23
     zones: Sequence[str]  # full names; each gets a public and a private subnet
     nat_gateways: int  # from 1 to one a zone; zones without their own use the first
@@ -212,9 +213,17 @@ class Network(ComponentResource):
             name, retention_in_days=self._args.log_retention_days, opts=self._child
         )
         role = iam.Role(
-            name, assume_role_policy=trust("vpc-flow-logs.amazonaws.com"), opts=self._child
+            name,
+            assume_role_policy=trust_for(
+                "vpc-flow-logs.amazonaws.com",
+                account_id=self._args.account_id,
+                source=Output.format(
+                    "arn:aws:ec2:{0}:{1}:vpc-flow-log/*", self._args.region, self._args.account_id
+                ),
+            ),
+            opts=self._child,
         )
-        # VPC user guide, "IAM role for publishing flow logs to CloudWatch Logs".
+        # VPC user guide, "IAM role for publishing flow logs to CloudWatch Logs"; the group is ours.
         permission = iam.RolePolicy(
             name,
             role=role.id,
@@ -222,7 +231,9 @@ class Network(ComponentResource):
                 statement(
                     ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
                     [group.arn, Output.concat(group.arn, ":*")],
-                )
+                ),
+                # Has no resource level (Service Authorization Reference, Amazon CloudWatch Logs).
+                statement(["logs:DescribeLogGroups"], ["*"]),
             ),
             opts=self._child,
         )

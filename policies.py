@@ -1,6 +1,5 @@
 """IAM documents in AWS's own JSON: who may take a role, and what its holder may do."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -9,18 +8,39 @@ from pulumi import Input, Output
 Conditions = Mapping[str, Mapping[str, Input[str] | Sequence[Input[str]]]]
 
 
-def trust(*services: str) -> str:
+def trust(*services: str) -> Output[str]:
     """The trust policy of a role that the AWS `services` (principals) take."""
-    return json.dumps(
+    return _trust(services, {})
+
+
+def trust_for(service: str, *, account_id: Input[str], source: Input[str]) -> Output[str]:
+    """The trust policy of a role that `service` takes at work for this account alone.
+
+    For services that tell whom they work for (IAM user guide, "The confused deputy problem").
+
+    Args:
+        service: the AWS service (principal).
+        account_id: of whoever uses the service.
+        source: ARN, with wildcards, of what the service works on.
+    """
+    return _trust(
+        [service],
         {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Action": "sts:AssumeRole",
-                    "Principal": {"Service": sorted(services)},
-                }
-            ],
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": account_id},
+                "ArnLike": {"aws:SourceArn": source},
+            }
+        },
+    )
+
+
+def _trust(services: Sequence[str], conditions: Mapping[str, object]) -> Output[str]:
+    return policy(
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"Service": sorted(services)},
+            **conditions,
         }
     )
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import pulumi_random as random
-from pulumi import ComponentResource, Output, ResourceOptions
+from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pulumi_aws import cloudwatch, iam, lambda_, rds
 
 from network import Network, Place, PrivateName, PrivateNameArgs
 from packages import function_package
 from parameters import SecretParameter
-from policies import policy, statement, trust
+from policies import policy, statement, trust, trust_for
 from settings import DatabaseSettings
 
 PORT: Final = 5432
@@ -20,6 +20,8 @@ SLOW_STATEMENT_MS: Final = 5000
 
 @dataclass(frozen=True, kw_only=True)
 class PostgresInstanceArgs:
+    region: str
+    account_id: Input[str]
     place: Place
     network: Network  # for the private name, and the bootstrap function's way out
     bootstrap_place: Place
@@ -113,7 +115,19 @@ class PostgresInstance(ComponentResource):
     def _monitoring_role(self) -> Output[str]:
         name = f"{self._name}-monitoring"
         role = iam.Role(
-            name, assume_role_policy=trust("monitoring.rds.amazonaws.com"), opts=self._child
+            name,
+            # RDS user guide, "Creating an IAM role for Enhanced Monitoring".
+            assume_role_policy=trust_for(
+                "monitoring.rds.amazonaws.com",
+                account_id=self._args.account_id,
+                source=Output.format(
+                    "arn:aws:rds:{0}:{1}:db:{2}*",
+                    self._args.region,
+                    self._args.account_id,
+                    self._name,
+                ),
+            ),
+            opts=self._child,
         )
         attached = iam.RolePolicyAttachment(
             name,
@@ -158,19 +172,7 @@ class PostgresInstance(ComponentResource):
                     ["logs:CreateLogStream", "logs:PutLogEvents"], [Output.concat(logs.arn, ":*")]
                 ),
                 statement(["ssm:GetParameter"], [args.password_parameter.arn]),
-                # Network interfaces have no ARN before they exist (Lambda developer guide,
-                # "Giving Lambda functions access to resources in an Amazon VPC").
-                statement(
-                    [
-                        "ec2:CreateNetworkInterface",
-                        "ec2:DescribeNetworkInterfaces",
-                        "ec2:DescribeSubnets",
-                        "ec2:DeleteNetworkInterface",
-                        "ec2:AssignPrivateIpAddresses",
-                        "ec2:UnassignPrivateIpAddresses",
-                    ],
-                    ["*"],
-                ),
+                *self._interface_statements(name),
             ),
             opts=self._child,
         )
@@ -213,3 +215,46 @@ class PostgresInstance(ComponentResource):
                 parent=self, depends_on=[*args.network.egress, *args.network.rules["bootstrap"]]
             ),
         )
+
+    def _interface_statements(self, function: str) -> list[dict[str, object]]:
+        """What Lambda does with the function's role to give it a way into the VPC (Lambda developer
+        guide, "Giving Lambda functions access to resources in an Amazon VPC")."""
+        args = self._args
+        here = Output.format("arn:aws:ec2:{0}:{1}", args.region, args.account_id)
+        place = args.bootstrap_place
+        interfaces = Output.concat(here, ":network-interface/*")  # AWS numbers them
+        reading = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+        changing = [
+            "ec2:DeleteNetworkInterface",
+            "ec2:AssignPrivateIpAddresses",
+            "ec2:UnassignPrivateIpAddresses",
+        ]
+        return [
+            # Have no resource level (Service Authorization Reference, Amazon EC2).
+            statement(reading, ["*"]),
+            statement(changing, [interfaces]),
+            statement(
+                ["ec2:CreateNetworkInterface"],
+                [
+                    interfaces,
+                    Output.concat(here, ":security-group/", place.security_group_id),
+                    *[Output.concat(here, ":subnet/", subnet) for subnet in place.subnet_ids],
+                ],
+            ),
+            # Lambda itself needs these, the function's code doesn't.
+            statement(
+                [*reading, *changing, "ec2:CreateNetworkInterface"],
+                ["*"],
+                {
+                    "ArnEquals": {
+                        "lambda:SourceFunctionArn": Output.format(
+                            "arn:aws:lambda:{0}:{1}:function:{2}",
+                            args.region,
+                            args.account_id,
+                            function,
+                        )
+                    }
+                },
+                effect="Deny",
+            ),
+        ]

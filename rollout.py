@@ -220,9 +220,12 @@ class Rollout(ComponentResource):
                 ["ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:UpdateService"],
                 [service.service.arn for service in services],
             ),
+            # AWS asks for both, the revision and its service (Service Authorization Reference,
+            # Amazon ECS).
             statement(
                 ["ecs:DescribeServiceRevisions"],
-                [
+                [service.service.arn for service in services]
+                + [
                     Output.format(
                         "arn:aws:ecs:{0}:{1}:service-revision/{2}/{3}/*",
                         args.region,

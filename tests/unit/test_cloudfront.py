@@ -426,8 +426,8 @@ def test_the_edge_and_lambda_take_the_functions_role_and_it_only_logs(
         "logs:PutLogEvents",
     ]
     # Wherever the visitor is.
-    group = "/edge/otakaro-dt-basic-auth"
-    assert statement["Resource"] == [f"arn:aws:logs:*:{ACCOUNT}:log-group:{group}:*"]
+    group = f"arn:aws:logs:*:{ACCOUNT}:log-group:/edge/otakaro-dt-basic-auth"
+    assert statement["Resource"] == [group, f"{group}:*"]
 
 
 def test_the_functions_logs_are_forgotten_in_every_region_where_it_runs(

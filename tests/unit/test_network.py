@@ -60,6 +60,7 @@ def edges(recording: Recording, kind: str) -> list[tuple[str, str, int]]:
 def build(zones: Sequence[str] = ("a", "b"), nats: int = 1, cidr: str = "10.0.0.0/16") -> Recording:
     args = NetworkArgs(
         region="ap-southeast-2",
+        account_id="111122223333",
         cidr=cidr,
         zones=[f"ap-southeast-2{zone}" for zone in zones],
         nat_gateways=nats,
@@ -264,13 +265,10 @@ def test_the_flow_log_may_write_to_its_own_group_alone(production: Recording) ->
     assert trusted(production, "otakaro-dt-vpc-flow") == {
         "Service": ["vpc-flow-logs.amazonaws.com"]
     }
-    [statement] = may(production, "otakaro-dt-vpc-flow")
-    assert statement["Action"] == [
-        "logs:CreateLogStream",
-        "logs:PutLogEvents",
-        "logs:DescribeLogStreams",
-    ]
-    assert all(resource.rstrip(":*").endswith("-flow") for resource in statement["Resource"])
+    own, listing = may(production, "otakaro-dt-vpc-flow")
+    assert own["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
+    assert all(resource.rstrip(":*").endswith("-flow") for resource in own["Resource"])
+    assert listing["Action"] == ["logs:DescribeLogGroups"]
     [log] = production.of("ec2/flowLog:FlowLog")
     permission = production.one("iam/rolePolicy:RolePolicy", "otakaro-dt-vpc-flow")
     assert permission.urn in log.dependencies

@@ -1,41 +1,11 @@
-"""Nobody may do more than this: rules that hold for every policy of the program."""
+"""Nobody may do more than this: rules that hold for every policy of the program. What AWS makes of
+them is asked in tests/iam."""
 
 import pulumi
-import pytest
 
 from local.record import ACCOUNT, Recording, document
 from policies import policy, statement, trust
 from tests.unit.reading import component, policies
-
-# AWS has no resource level for these.
-WITHOUT_RESOURCE = {
-    "ecr:GetAuthorizationToken",
-    "ec2:CreateNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:DeleteNetworkInterface",
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:UnassignPrivateIpAddresses",
-    "ssmmessages:CreateControlChannel",
-    "ssmmessages:CreateDataChannel",
-    "ssmmessages:OpenControlChannel",
-    "ssmmessages:OpenDataChannel",
-}
-
-
-@pytest.mark.parametrize("recorded", ["production", "local", "switched"])
-def test_what_is_allowed_is_allowed_on_named_resources(
-    recorded: str, request: pytest.FixtureRequest
-) -> None:
-    found = list(policies(request.getfixturevalue(recorded)))
-    assert len(found) > 30
-    wide = {
-        action
-        for _, one in found
-        for action in one["Action"]
-        if one["Effect"] == "Allow" and "*" in one["Resource"]
-    }
-    assert wide <= WITHOUT_RESOURCE
 
 
 def test_no_wildcard_is_among_the_actions_that_are_allowed(stack: Recording) -> None:

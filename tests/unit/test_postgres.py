@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.record import SECRETS, Recording
+from local.record import ACCOUNT, SECRETS, Recording
 from tests.unit.reading import arn, may, trusted, waits_for
 
 NAME = "otakaro-dt-pg"
@@ -186,19 +186,45 @@ def test_the_bootstrap_may_read_one_parameter_log_and_join_the_vpc(production: R
     allowed = {
         tuple(statement["Action"]): statement["Resource"]
         for statement in may(production, BOOTSTRAP)
+        if statement["Effect"] == "Allow"
     }
     group = arn("cloudwatch", f"/aws/lambda/{BOOTSTRAP}")
+    here, place = f"arn:aws:ec2:ap-southeast-2:{ACCOUNT}", bootstrap(production)["vpcConfig"]
     assert allowed == {
         ("logs:CreateLogStream", "logs:PutLogEvents"): [f"{group}:*"],
         ("ssm:GetParameter",): [arn("ssm", "/otakaro-dt/POSTGRES_PASSWORD")],
+        ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"): ["*"],
         (
-            "ec2:CreateNetworkInterface",
-            "ec2:DescribeNetworkInterfaces",
-            "ec2:DescribeSubnets",
             "ec2:DeleteNetworkInterface",
             "ec2:AssignPrivateIpAddresses",
             "ec2:UnassignPrivateIpAddresses",
-        ): ["*"],
+        ): [f"{here}:network-interface/*"],
+        ("ec2:CreateNetworkInterface",): [
+            f"{here}:network-interface/*",
+            f"{here}:security-group/{place['securityGroupIds'][0]}",
+            *[f"{here}:subnet/{subnet}" for subnet in place["subnetIds"]],
+        ],
+    }
+
+
+def test_the_bootstraps_code_may_not_use_what_lambda_needs_to_join_the_vpc(
+    production: Recording,
+) -> None:
+    [denied] = [one for one in may(production, BOOTSTRAP) if one["Effect"] == "Deny"]
+    lambdas = {
+        action
+        for one in may(production, BOOTSTRAP)
+        if one["Effect"] == "Allow"
+        for action in one["Action"]
+        if action.startswith("ec2:")
+    }
+    assert set(denied["Action"]) == lambdas
+    assert denied["Condition"] == {
+        "ArnEquals": {
+            "lambda:SourceFunctionArn": (
+                f"arn:aws:lambda:ap-southeast-2:{ACCOUNT}:function:{BOOTSTRAP}"
+            )
+        }
     }
 
 

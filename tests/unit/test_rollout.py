@@ -302,7 +302,10 @@ def test_only_lambda_takes_the_role_and_it_may_do_exactly_this(production: Recor
         ("ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:UpdateService"): {
             arn("ecs", service) for service in SERVICES
         },
-        ("ecs:DescribeServiceRevisions",): {f"{revisions}/{service}/*" for service in SERVICES},
+        ("ecs:DescribeServiceRevisions",): {
+            *(arn("ecs", service) for service in SERVICES),
+            *(f"{revisions}/{service}/*" for service in SERVICES),
+        },
         ("ssm:GetParameters",): {
             arn("ssm", name) for name in document(variables(production)["BY_HAND"])
         },

