@@ -222,14 +222,18 @@ class Seen:
             assert functions == [
                 each["lambdaArn"] for each in asked.get("lambdaFunctionAssociations") or []
             ]
-            (origin,) = seen["Origins"]["Items"]
-            headers = {
-                each["HeaderName"]: each["HeaderValue"]
-                for each in origin["CustomHeaders"].get("Items", [])
-            }
-            assert headers == {
-                each["name"]: each["value"] for each in wanted["origins"][0]["customHeaders"]
-            }
+            origins = by(seen["Origins"]["Items"], "Id")
+            assert set(origins) == {each["originId"] for each in wanted["origins"]}
+            for origin in wanted["origins"]:
+                found = origins[origin["originId"]]
+                assert found["DomainName"] == origin["domainName"]
+                headers = {
+                    each["HeaderName"]: each["HeaderValue"]
+                    for each in found.get("CustomHeaders", {}).get("Items", [])
+                }
+                assert headers == {
+                    each["name"]: each["value"] for each in origin.get("customHeaders") or []
+                }
 
     def test_functions_run_the_code_and_settings_asked_for(self, deployed: Local) -> None:
         for function in deployed.deployed("aws:lambda/function:Function"):
