@@ -55,10 +55,12 @@ class Map(StandIn):
             return Reply(status=405, body=b"Method not allowed\n", headers={"Allow": "GET, HEAD"})
         kind = _KINDS[path.rpartition(".")[2]]
         tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+        # What Express says of static files unless told otherwise, TerriaMap's among them.
+        headers = {"ETag": tag, "Cache-Control": "public, max-age=0"}
         given = [each.strip().removeprefix("W/") for each in _listed(seen, "if-none-match")]
         if tag in given:
-            return Reply(status=304, kind=kind, headers={"ETag": tag})
-        return Reply(kind=kind, body=content, headers={"ETag": tag})
+            return Reply(status=304, kind=kind, headers=headers)
+        return Reply(kind=kind, body=content, headers=headers)
 
 
 def _listed(seen: Seen, name: str) -> list[str]:

@@ -107,6 +107,7 @@ async function main() {
       if (window.inlineScript !== "ran") throw new Error("did not run");
       return "ran";
     },
+    evaluation: async () => new Function("return 'evaluated'")(),
     style: async () => {
       const font = getComputedStyle(document.body).fontFamily;
       if (font !== "sans-serif") throw new Error("not applied");
