@@ -289,7 +289,11 @@ backend = Backend(
 
 # What the public sees.
 administration = [
-    f"/geoserver/{path}" for path in ("web", "rest", "gwc/rest", "j_spring_security_check")
+    f"/geoserver/{path}"
+    for path in (
+        *("web", "rest", "gwc/rest", "gwc/demo", "gwc/home", "TestWfsPost"),
+        *("j_spring_security_check", "j_spring_security_logout"),
+    )
 ]
 auth = BasicAuth(
     f"{prefix}-basic-auth",
@@ -301,6 +305,8 @@ auth = BasicAuth(
             hosts.api: settings.edge.api_access,
             hosts.geoserver: settings.edge.geoserver_access,
         },
+        # The worker publishes layers by GeoServer's private name; the map only shows them.
+        reading=[hosts.geoserver],
         closed={} if settings.edge.geoserver_admin_open else {hosts.geoserver: administration},
         users=settings.edge.users,
         log_retention_days=settings.log_retention_days,

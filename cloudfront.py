@@ -49,6 +49,7 @@ class BasicAuthArgs:
     account_id: Input[str]
     map_host: str
     access: Mapping[str, Access]  # by host
+    reading: Sequence[str]  # hosts that the map's pages may only read from without a password
     closed: Mapping[str, list[str]]  # by host, path prefixes that nobody gets
     users: Output[dict[str, str]]  # name to password
     log_retention_days: int
@@ -130,6 +131,7 @@ def _package(args: BasicAuthArgs, *, users: dict[str, str], salt: str) -> pulumi
     configuration = {
         "map": args.map_host,
         "hosts": dict(args.access),
+        "reading": list(args.reading),
         "closed": {host: list(paths) for host, paths in args.closed.items()},
         "realm": "Otakaro Digital Twin",
         "salt": salt,

@@ -5,7 +5,8 @@
 composed (NFC, as RFC 7617 has browsers send it). Modes of a host: `required` always asks;
 `from-map` asks unless the request comes from a page of the host `map` (its Origin or Referer says
 so: a barrier to entry, for anyone can send these headers); `open` never asks. A host that isn't
-listed is `required`. `closed` lists, by host, the paths that nobody gets by way of the edge: the
+listed is `required`. `reading` lists the hosts of which the map's pages only read: to do more there
+takes a password. `closed` lists, by host, the paths that nobody gets by way of the edge: the
 administration of an application, whatever its spelling.
 
 A preflight carries no credentials by specification, so it passes. A checked `Authorization` header
@@ -40,6 +41,7 @@ _CLOSED: Final[dict[str, tuple[str, ...]]] = {
     )
     for host, paths in _CONFIG["closed"].items()
 }
+_READING: Final = frozenset(host.lower() for host in _CONFIG["reading"])
 _MAP: Final = f"https://{_CONFIG['map']}".lower()
 _MAP_PAGE: Final = f"{_MAP}/"
 _SALT: Final = bytes.fromhex(_CONFIG["salt"])
@@ -69,9 +71,14 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     mode = _MODES.get(host, "required")
     if mode == "open":
         return request
+    method = request.get("method")
     if (
-        (request.get("method") == "OPTIONS" and _is_preflight(headers))
-        or (mode == "from-map" and _is_from_map(headers))
+        (method == "OPTIONS" and _is_preflight(headers))
+        or (
+            mode == "from-map"
+            and (host not in _READING or method in ("GET", "HEAD"))
+            and _is_from_map(headers)
+        )
         or _is_known(_value(headers, "authorization"))
     ):
         headers.pop("authorization", None)

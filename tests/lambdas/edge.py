@@ -46,6 +46,7 @@ def config(**changes: object) -> str:
     settings = {
         "map": MAP,
         "hosts": HOSTS,
+        "reading": [GEOSERVER],
         "closed": CLOSED,
         "realm": "Otakaro Digital Twin",
         "salt": SALT,
@@ -205,9 +206,15 @@ def _may_pass(request: Any) -> bool:
     if request.get("method") == "OPTIONS" and origin and wish:
         return True
     places = {origin.lower(), _one(headers, "referer").lower()}
-    if mode == "from-map" and (
-        f"https://{MAP}" in places
-        or _one(headers, "referer").lower()[: len(MAP) + 9] == f"https://{MAP}/"
+    reads = request.get("method") in ("GET", "HEAD")
+    writes_elsewhere = _one(headers, "host").lower() != GEOSERVER
+    if (
+        mode == "from-map"
+        and (reads or writes_elsewhere)
+        and (
+            f"https://{MAP}" in places
+            or _one(headers, "referer").lower()[: len(MAP) + 9] == f"https://{MAP}/"
+        )
     ):
         return True
     word = _one(headers, "authorization")

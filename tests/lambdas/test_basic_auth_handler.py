@@ -198,6 +198,19 @@ def test_others_need_credentials_there(auth: ModuleType, headers: dict[str, str]
     assert passes(auth, event(API, **headers, authorization=basic(PEOPLE[0])))
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "get", ""])
+def test_the_map_only_reads_where_it_has_nothing_to_write(auth: ModuleType, method: str) -> None:
+    given = event(GEOSERVER, method, origin=f"https://{MAP}", referer=f"https://{MAP}/")
+    assert auth.handler(given, None)["status"] == "401"
+    for reading in ("GET", "HEAD"):
+        given = event(GEOSERVER, reading, referer=f"https://{MAP}/")
+        assert "status" not in auth.handler(given, None)
+    # The API computes what the map posts, and who has a password may write anywhere.
+    assert "status" not in auth.handler(event(API, "POST", origin=f"https://{MAP}"), None)
+    known = event(GEOSERVER, method, authorization=basic(PEOPLE[0]))
+    assert "status" not in auth.handler(known, None)
+
+
 def test_coming_from_the_map_opens_no_host_that_requires_credentials(auth: ModuleType) -> None:
     assert not passes(auth, event(MAP, origin=f"https://{MAP}", referer=f"https://{MAP}/"))
 

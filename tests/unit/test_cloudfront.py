@@ -502,11 +502,15 @@ def test_each_host_asks_as_its_setting_says(production: Recording, switched: Rec
     }
 
 
+def test_the_map_may_read_from_geoserver_and_post_to_the_api(production: Recording) -> None:
+    assert configured(production)["reading"] == [SITES["geoserver"]]
+
+
 def test_geoservers_administration_is_closed_unless_a_setting_opens_it(
     production: Recording, switched: Recording
 ) -> None:
     closed = configured(production)["closed"][SITES["geoserver"]]
-    assert {"/geoserver/web", "/geoserver/rest"} <= set(closed)
+    assert {"/geoserver/web", "/geoserver/rest", "/geoserver/gwc/rest"} <= set(closed)
     assert not configured(switched)["closed"].get(SITES["geoserver"])
 
 
