@@ -3,6 +3,7 @@ documents give to its type, so that a wrong reference can be told from a right o
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -134,6 +135,12 @@ FORMS: Mapping[str, Mapping[str, str]] = {
 }
 
 
+_ID = re.compile(
+    r"\b(?:vpc|subnet|sg|rtb|igw|nat|eipalloc|fs|fsmt|fsap|srv|ns|vpce)-[0-9a-f]{8,17}\b"
+)
+_ARN = re.compile(r"arn:aws:[a-z0-9-]*:[a-z0-9*-]*:(?:\d{12})?:[^\s\"',]+")
+
+
 def _facts(token: str, logical: str, inputs: Mapping[str, Any], region: str) -> dict[str, Any]:
     """What can be said of a new object before the catalogue's own templates are filled."""
     digest = hashlib.sha256(f"{token} {logical}".encode()).hexdigest()
@@ -200,7 +207,7 @@ class Aws(Cloud):
         return answer, failures
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Thing:
     """A resource: its inputs as `check` leaves them, its outputs, and what it waits for."""
 
@@ -222,12 +229,18 @@ class Thing:
     def arn(self) -> str:
         return str(self.outputs.get("arn", ""))
 
+    @cached_property
+    def mentions(self) -> list[str]:
+        """Ids and ARNs wherever they stand in the inputs."""
+        text = json.dumps(self.inputs, default=str).replace('\\"', '"')
+        return sorted({*_ID.findall(text), *_ARN.findall(text)})
+
 
 @dataclass(frozen=True, kw_only=True)
 class World:
     things: tuple[Thing, ...]
     context: Context
-    links: Mapping[str, frozenset[str]]  # URN -> URNs that it waits for
+    before: Mapping[str, frozenset[str]]  # URN -> URNs of all that it waits for
     zone_name: str  # of the hosted zone that exists already
     faults: tuple[str, ...]  # what `check` said of the program itself
 
@@ -257,18 +270,9 @@ class World:
     def _index(self) -> dict[tuple[str, str], dict[Any, Thing]]:
         return {}
 
-    @cached_property
-    def by_urn(self) -> dict[str, Thing]:
-        return {thing.urn: thing for thing in self.things}
-
     def waits(self, thing: Thing, other: Thing) -> bool:
         """Whether `other` exists before `thing`, directly or through others."""
-        queue, seen = [thing.urn], {thing.urn}
-        while queue:
-            for urn in self.links.get(queue.pop(), frozenset()) - seen:
-                seen.add(urn)
-                queue.append(urn)
-        return other.urn in seen
+        return other.urn in self.before[thing.urn]
 
     def check(self, thing: Thing, inputs: dict[str, Any]) -> list[str]:
         """What the provider says against these inputs of a thing."""
@@ -308,10 +312,26 @@ def world(config: Mapping[str, str], *, preview: bool = False) -> World:
     return World(
         things=tuple(things),
         context=context,
-        links=links,
+        before=_closed(links),
         zone_name=config["otakaro:dnsZone"],
         faults=tuple(faults),
     )
+
+
+def _closed(links: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """Dependencies with those of the dependencies."""
+    closed: dict[str, frozenset[str]] = {}
+
+    def close(urn: str) -> frozenset[str]:
+        if urn not in closed:
+            closed[urn] = frozenset()  # should there be a circle
+            direct = links.get(urn, frozenset())
+            closed[urn] = direct.union(*map(close, direct))
+        return closed[urn]
+
+    for urn in links:
+        close(urn)
+    return closed
 
 
 def _thing(resource: Resource, context: Context) -> tuple[Thing, list[str]]:

@@ -59,7 +59,7 @@ class Rule:
     source: str
 
     def broken(self, inputs: Mapping[str, Any]) -> Iterator[str]:
-        for where, value in _walk(inputs, self.path.split(".") if self.path else [], ""):
+        for where, value in values(inputs, self.path):
             if value is None or value == UNKNOWN or (isinstance(value, list) and UNKNOWN in value):
                 continue
             try:
@@ -78,6 +78,11 @@ def of(types: str, source: str, *rows: Row) -> tuple[Rule, ...]:
         Rule(types=types.split(), path=path, test=test, must=must, source=source)
         for path, test, must in rows
     )
+
+
+def values(inputs: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    """What stands at a path (see Rule), each with its exact place."""
+    yield from _walk(inputs, path.split(".") if path else [], "")
 
 
 def _asking(value: Any) -> Any:
