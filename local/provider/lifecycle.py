@@ -154,9 +154,14 @@ class Type:
         return frozenset(key for key, route in routes.items() if route and route[0] not in fixed)
 
     @cached_property
+    def creation(self) -> frozenset[str]:
+        """The inputs that the creation itself takes."""
+        return self.takes(self.create)
+
+    @cached_property
     def followers(self) -> Steps:
         """The finishing calls, each with the inputs that no earlier call takes."""
-        taken, result = self.takes(self.create), []
+        taken, result = self.creation, []
         for step in self._complete(self.also):
             keys = self.takes(step) if step.only else self.takes(step) - taken
             taken |= keys
@@ -220,7 +225,7 @@ class Type:
         """What AWS's own model of the operations says against the inputs."""
         scope = context.scope(inputs)
         handled: set[str] = set()
-        for step, keys in ((self.create, self.takes(self.create)), *self.followers):
+        for step, keys in ((self.create, self.creation), *self.followers):
             handled |= keys
             mine = {key: value for key, value in inputs.items() if key in keys}
             for group in self._groups(step, mine) if mine or step is self.create else ():
@@ -340,7 +345,7 @@ class Type:
         if self.recorded:
             id_ = self.identify({}, scope)
             return id_, self.describe(inputs, None, {}, context, id_)
-        taken = self.takes(self.create)
+        taken = self.creation
         mine = {key: value for key, value in inputs.items() if key in taken}
         answer = self.call(self.create, self.request(self.create, mine, scope), context)
         id_ = self.identify(answer, scope)

@@ -158,6 +158,7 @@ def enter(target: dict[str, Any], shape: Any, name: str) -> tuple[dict[str, Any]
     return items[0], inner.member
 
 
+@cache
 def squash(name: str) -> str:
     return re.sub("[^a-z0-9]", "", name.lower())
 

@@ -142,16 +142,23 @@ REFERENCES = (
 _GLOBAL = ("cloudfront/", "iam/", "route53/", "s3/")  # of no region, or used from any
 
 
-def found(world: World) -> Iterator[tuple[Thing, str, str, Reference, Thing | None]]:
+def found(world: World) -> list[tuple[Thing, str, str, Reference, Thing | None]]:
     """Every reference: its owner, its place, its value and what it leads to."""
-    for thing in world.things:
-        for where, value, reference in _held(thing):
-            target = _target(world, reference, value)
-            if target is not thing:  # its own name
-                yield thing, where, value, reference, target
+    if world not in _FOUND:
+        _FOUND[world] = [
+            (thing, where, value, reference, target)
+            for thing in world.things
+            for where, value, reference in _held(thing)
+            for target in [_target(world, reference, value)]
+            if target is not thing  # its own name
+        ]
+    return _FOUND[world]
 
 
 # Things are many and stay the same from one world to another.
+_FOUND: WeakKeyDictionary[World, list[tuple[Thing, str, str, Reference, Thing | None]]] = (
+    WeakKeyDictionary()
+)
 _HELD: WeakKeyDictionary[Thing, list[tuple[str, str, Reference]]] = WeakKeyDictionary()
 
 
@@ -300,6 +307,11 @@ def routes_and_associations_are_unique(world: World) -> Faults:
         lambda association: association.get("subnetId"),
         "subnetId has another route table",
     )
+    for route in world.of("ec2/route:Route"):
+        table = world.found("ec2/routeTable:RouteTable", route.inputs["routeTableId"])
+        vpc = table and world.found("ec2/vpc:Vpc", table.inputs["vpcId"])
+        if vpc and route.inputs.get("destinationCidrBlock") == vpc.inputs["cidrBlock"]:
+            yield route, "destinationCidrBlock is the VPC's own, whose route is there already"
     for association in world.of("ec2/routeTableAssociation:RouteTableAssociation"):
         subnet = world.found("ec2/subnet:Subnet", association.inputs.get("subnetId"))
         table = world.found("ec2/routeTable:RouteTable", association.inputs["routeTableId"])
@@ -578,7 +590,7 @@ def _twice_in_a_zone(world: World) -> Faults:
             seen.add(place)
 
 
-@check("Application Auto Scaling API, RegisterScalableTarget")
+@check("ECS developer guide, Service auto scaling")
 def scaling_is_of_services_that_exist(world: World) -> Faults:
     services = {
         f"service/{service.inputs['cluster'].rpartition('/')[2]}/{service.outputs['name']}"
@@ -889,7 +901,7 @@ def names_are_unique(world: World) -> Faults:
                 seen[slot] = thing
 
 
-@check("IAM user guide, IAM and STS quotas")
+@check("IAM user guide, IAM and STS quotas, of a role as a whole")
 def roles_keep_their_quotas(world: World) -> Faults:
     attached: Counter[str] = Counter()
     for attachment in world.of("iam/rolePolicyAttachment:RolePolicyAttachment"):

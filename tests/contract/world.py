@@ -236,7 +236,7 @@ class Thing:
         return sorted({*_ID.findall(text), *_ARN.findall(text)})
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class World:
     things: tuple[Thing, ...]
     context: Context

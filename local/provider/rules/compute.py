@@ -182,6 +182,7 @@ RULES = (
     *of("iam/role:Role", "IAM API, CreateRole",
         ("maxSessionDuration", between(3600, 43200), "must be 3600 to 43200 seconds")),
     *of("lambda/function:Function", "Lambda developer guide, Quotas",
+        ("name", like("[A-Za-z0-9_-]{1,64}"), "must be 64 letters, digits, - and _, at most"),
         ("memorySize", between(128, 10240), "must be 128 to 10240 MB"),
         ("timeout", between(1, 900), "must be 1 to 900 seconds"),
         ("layers", at_most(5), "may be five"),

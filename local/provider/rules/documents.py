@@ -143,7 +143,7 @@ RULES = (
             for value in tags.values()), "must be 256 letters, digits, spaces and _.:/=+-@")),
     *of("*", "AWS General Reference, Amazon Resource Names",
         *((key, like(_ARN.pattern), "must be an ARN") for key in (
-            "arn", "roleArn", "iamRoleArn", "executionRoleArn", "taskRoleArn", "monitoringRoleArn",
+            "arn", "iamRoleArn", "executionRoleArn", "taskRoleArn", "monitoringRoleArn",
             "policyArn", "eventSourceArn", "loadBalancerArn", "listenerArn", "certificateArn",
             "logDestination", "alarmActions[]", "okActions[]", "loadBalancers.targetGroupArn",
             "serviceRegistries.registryArn", "actions.targetGroupArn"))),
