@@ -11,7 +11,7 @@ from local.provider.server import Provider, Session
 from local.provider.wire import decode, encode
 from local.record import configuration
 from tests.contract.world import World, world
-from tests.unit.conftest import SWITCHES
+from tests.unit.conftest import SWITCHES, previewed_program
 
 Answer = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]] | AwsError
 
@@ -175,7 +175,7 @@ def second() -> World:
 @pytest.fixture(scope="session")
 def previewed() -> World:
     """Production before it exists: what AWS makes up is unknown."""
-    return world(configuration("production"), preview=True)
+    return world(configuration("production"), previewed_program())
 
 
 @pytest.fixture(scope="session")

@@ -601,6 +601,19 @@ def scaling_is_of_services_that_exist(world: World) -> Faults:
             yield thing, "resourceId is no service of the program"
 
 
+@check("ECS API, CapacityProviderStrategyItem: one that the cluster has")
+def services_use_the_providers_of_their_cluster(world: World) -> Faults:
+    had = {
+        each.inputs["clusterName"]: each.inputs["capacityProviders"]
+        for each in world.of("ecs/clusterCapacityProviders:ClusterCapacityProviders")
+    }
+    for service in world.of("ecs/service:Service"):
+        cluster = service.inputs["cluster"].rpartition("/")[2]
+        for _, name in values(service.inputs, "capacityProviderStrategies.capacityProvider"):
+            if name is not None and name not in had.get(cluster, []):
+                yield service, f"capacityProviderStrategies: {cluster} has no {name}"
+
+
 @check("Cloud Map and ECS: a registry of A records for tasks in awsvpc")
 def registries_take_addresses(world: World) -> Faults:
     for service in world.of("ecs/service:Service"):
@@ -859,7 +872,8 @@ def records_are_in_their_zone_once(world: World) -> Faults:
         if record.inputs["type"] == "CNAME" and name == domain:
             yield record, "type CNAME is not possible at the zone's own name"
         others = kinds.setdefault((record.inputs["zoneId"], name), [])
-        if record.inputs["type"] in others or "CNAME" in others[:1]:
+        alone = "CNAME" in (*others, record.inputs["type"])
+        if record.inputs["type"] in others or (others and alone):
             yield record, "name has such a record already"
         others.append(record.inputs["type"])
         for alias in record.inputs.get("aliases", []):

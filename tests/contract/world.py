@@ -292,14 +292,13 @@ class World:
         return replace(self, things=things)
 
 
-def world(config: Mapping[str, str], *, preview: bool = False) -> World:
+def world(config: Mapping[str, str], recording: Recording | None = None) -> World:
     """The program with `config`, checked by the stand-in provider.
 
-    With `preview`, ids and whatever else AWS makes up are unknown.
+    Without a recording of it, it is recorded as AWS would answer.
     """
     region = config["aws:region"]
-    cloud = None if preview else Aws(region)
-    recording: Recording = record_program(config, preview=preview, cloud=cloud)
+    recording = recording or record_program(config, cloud=Aws(region))
     tags = json.loads(config["aws:defaultTags"])["tags"]
     context = Context(aws=_Nothing(), region=region, account=ACCOUNT, default_tags=tags)  # type: ignore[arg-type]
     things, faults = [], []

@@ -1,6 +1,7 @@
 """The whole program, recorded once for each stack, for every test to look at."""
 
 import gc
+from functools import cache
 
 import pytest
 
@@ -39,6 +40,12 @@ SWITCHES = {
     "otakaro:originTimeout": "120",
     "otakaro:alarmEmail": "team@example.org",
 }
+
+
+@cache
+def previewed_program() -> Recording:
+    """Production before it exists: what AWS makes up is unknown."""
+    return record_program(configuration("production"), preview=True)
 
 
 @pytest.fixture(scope="session")

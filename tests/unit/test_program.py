@@ -8,6 +8,7 @@ import pulumi
 import pytest
 
 from local.record import Recording, Resource, configuration, kinds, record_program
+from tests.unit.conftest import previewed_program
 
 # Names with a scope of their own: DNS names, and labels within the stack's private namespace.
 SCOPED = {
@@ -138,7 +139,7 @@ def test_the_same_configuration_is_the_same_program(production: Recording) -> No
 
 def test_a_preview_of_a_new_stack_shows_every_resource(production: Recording) -> None:
     """Nothing is made within `apply`, out of a preview's sight."""
-    preview = record_program(configuration("production"), preview=True)
+    preview = previewed_program()
     instance = preview.one("rds/instance:Instance", "otakaro-dt-pg")
     assert isinstance(instance.inputs["parameterGroupName"], type(pulumi.UNKNOWN))
     assert sorted(r.urn for r in preview.resources) == sorted(r.urn for r in production.resources)

@@ -276,6 +276,7 @@ RULES = (
             "launchType excludes capacityProviderStrategies"),
         ("", lambda s: not _on_fargate(s) or "networkConfiguration" in s,
             "networkConfiguration is needed on Fargate"),
+        ("capacityProviderStrategies.weight", between(0, 1000), "must be 0 to 1000"),
         ("networkConfiguration.subnets", at_most(16), "may be 16"),
         ("networkConfiguration.securityGroups", at_most(5), "may be five"),
         ("", lambda s: "healthCheckGracePeriodSeconds" not in s or s.get("loadBalancers"),
