@@ -26,7 +26,15 @@ from fargate import (
     ImageRepositoryArgs,
     Platform,
 )
-from monitoring import GIB, Alarm, Monitoring, MonitoringArgs, Notifications, NotificationsArgs
+from monitoring import (
+    GIB,
+    Alarm,
+    DatabaseEvents,
+    Monitoring,
+    MonitoringArgs,
+    Notifications,
+    NotificationsArgs,
+)
 from network import CLOUDFRONT, ENDPOINTS, INTERNET, Network, NetworkArgs, PrivateService, Traffic
 from parameters import SecretParameters, SecretParametersArgs
 from postgres import PORT as DATABASE_PORT
@@ -369,6 +377,7 @@ sites = {
 notifications = Notifications(
     f"{prefix}-alarms", NotificationsArgs(email=settings.alarm_email, account_id=account)
 )
+DatabaseEvents(f"{prefix}-pg-events", topic_arn=notifications.topic_arn)
 running = {
     "terriamap": (terriamap, settings.terriamap),
     "geoserver": (geoserver, settings.geoserver),

@@ -4,11 +4,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pulumi_aws import cloudwatch, sns
+from pulumi_aws import cloudwatch, rds, sns
 
 from policies import policy, statement
 
 GIB: Final = 1024**3
+# RDS user guide, "Amazon RDS event categories": what concerns people and what Security Hub asks for
+# (RDS.20 to .22).
+_DATABASE_EVENTS: Final = {
+    "db-instance": ["configuration change", "failover", "failure", "low storage", "maintenance"],
+    "db-parameter-group": ["configuration change"],
+    "db-security-group": ["configuration change", "failure"],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,16 +49,19 @@ class Notifications(ComponentResource):
         super().__init__("otakaro:index:Notifications", name, None, opts)
         child = ResourceOptions(parent=self)
         topic = sns.Topic(name, display_name="Otakaro", opts=child)
-        sns.TopicPolicy(
+        admission = sns.TopicPolicy(
             name,
             arn=topic.arn,
             policy=policy(
-                statement(
-                    ["sns:Publish"],
-                    [topic.arn],
-                    {"StringEquals": {"aws:SourceAccount": args.account_id}},
-                    principal={"Service": "cloudwatch.amazonaws.com"},
-                )
+                *[
+                    statement(
+                        ["sns:Publish"],
+                        [topic.arn],
+                        {"StringEquals": {"aws:SourceAccount": args.account_id}},
+                        principal={"Service": service},
+                    )
+                    for service in ("cloudwatch.amazonaws.com", "events.rds.amazonaws.com")
+                ]
             ),
             opts=child,
         )
@@ -59,8 +69,29 @@ class Notifications(ComponentResource):
             sns.TopicSubscription(
                 name, topic=topic.arn, protocol="email", endpoint=args.email, opts=child
             )
-        self.topic_arn: Output[str] = topic.arn
+        # RDS refuses a topic that it may not publish to yet.
+        ready = Output.all(topic.arn, admission.id)
+        self.topic_arn: Output[str] = ready.apply(lambda parts: parts[0])
         self.register_outputs({"topic_arn": self.topic_arn})
+
+
+class DatabaseEvents(ComponentResource):
+    """What RDS tells of the account's databases, sent to the topic; it costs nothing."""
+
+    def __init__(
+        self, name: str, *, topic_arn: Input[str], opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("otakaro:index:DatabaseEvents", name, None, opts)
+        for source, categories in _DATABASE_EVENTS.items():
+            rds.EventSubscription(
+                f"{name}-{source}",
+                name=f"{name}-{source}",
+                sns_topic=topic_arn,
+                source_type=source,
+                event_categories=categories,
+                opts=ResourceOptions(parent=self),
+            )
+        self.register_outputs({})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,6 +103,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
         "address": "{identifier}.{hex}.{region}.rds.amazonaws.com",
         "endpoint": "{address}:{port}",
     },
+    "rds/eventSubscription:EventSubscription": {"arn": "arn:aws:rds:{region}:{account}:es:{name}"},
     "rds/parameterGroup:ParameterGroup": {"arn": "arn:aws:rds:{region}:{account}:pg:{name}"},
     "rds/subnetGroup:SubnetGroup": {"arn": "arn:aws:rds:{region}:{account}:subgrp:{name}"},
     "s3/bucketObjectv2:BucketObjectv2": {"arn": "arn:aws:s3:::{bucket}/{key}"},

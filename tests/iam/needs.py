@@ -301,6 +301,18 @@ class Program:
                     policy=self._attached("sns/topicPolicy:TopicPolicy", topic),
                     stranger={**foreign, "aws:SourceArn": arn.replace(ACCOUNT, "222233334444")},
                 )
+        for subscription in recording.of("rds/eventSubscription:EventSubscription"):
+            arn, topic = outputs(subscription)["arn"], subscription.inputs["snsTopic"]
+            yield Visit(
+                service="events.rds.amazonaws.com",
+                need=Need(
+                    action="sns:Publish",
+                    resource=topic,
+                    context={"aws:SourceArn": arn, "aws:SourceAccount": ACCOUNT},
+                ),
+                policy=self._attached("sns/topicPolicy:TopicPolicy", topic),
+                stranger={**foreign, "aws:SourceArn": arn.replace(ACCOUNT, "222233334444")},
+            )
         yield from self._written_logs(foreign)
         yield from self._read_pages(foreign)
 

@@ -123,6 +123,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "RDS.13": (Fault(DATABASE, "autoMinorVersionUpgrade", False),),
     "RDS.17": (Fault(DATABASE, "copyTagsToSnapshot", False),),
     "RDS.18": (Fault(DATABASE, "dbSubnetGroupName"),),
+    "RDS.20": (
+        Fault("rds/eventSubscription:EventSubscription", "eventCategories", ["maintenance"]),
+    ),
+    "RDS.21": (Fault("rds/eventSubscription:EventSubscription"),),
+    "RDS.22": (Fault("rds/eventSubscription:EventSubscription", "enabled", False),),
     "RDS.25": (Fault(DATABASE, "username", "postgres"),),
     "RDS.36": (Fault(DATABASE, "enabledCloudwatchLogsExports"),),
     "RDS.38": (

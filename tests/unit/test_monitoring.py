@@ -76,13 +76,17 @@ def test_bounds_are_on_the_right_side(production: Recording) -> None:
     assert set(bounds.values()) == {("GreaterThanThreshold", 0)}
 
 
-def test_only_this_accounts_alarms_publish(production: Recording) -> None:
+def test_only_this_accounts_alarms_and_databases_publish(production: Recording) -> None:
     policy = production["sns/topicPolicy:TopicPolicy"]["otakaro-dt-alarms"]["policy"]
-    [statement] = statements(policy)
-    assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    assert statement["Action"] == ["sns:Publish"]
-    assert statement["Resource"] == [arn("sns", "otakaro-dt-alarms")]
-    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    publishers = statements(policy)
+    assert [statement["Principal"] for statement in publishers] == [
+        {"Service": "cloudwatch.amazonaws.com"},
+        {"Service": "events.rds.amazonaws.com"},
+    ]
+    for statement in publishers:
+        assert statement["Action"] == ["sns:Publish"]
+        assert statement["Resource"] == [arn("sns", "otakaro-dt-alarms")]
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 
 
 def test_people_are_told_where_an_address_is_given(
@@ -91,3 +95,15 @@ def test_people_are_told_where_an_address_is_given(
     assert production["sns/topicSubscription:TopicSubscription"] == {}
     [subscription] = switched["sns/topicSubscription:TopicSubscription"].values()
     assert (subscription["protocol"], subscription["endpoint"]) == ("email", "team@example.org")
+
+
+def test_people_are_told_what_happens_to_the_database(stack: Recording) -> None:
+    found = list(stack.of("rds/eventSubscription:EventSubscription"))
+    told = {r.inputs["sourceType"]: set(r.inputs["eventCategories"]) for r in found}
+    assert told["db-instance"] >= {"failure", "low storage", "maintenance", "configuration change"}
+    assert set(told) == {"db-instance", "db-parameter-group", "db-security-group"}
+    # RDS refuses a topic that it may not publish to yet.
+    [topic], [admission] = stack.of("sns/topic:Topic"), stack.of("sns/topicPolicy:TopicPolicy")
+    for subscription in found:
+        assert subscription.inputs["snsTopic"] == topic.state["arn"]
+        assert admission.urn in subscription.dependencies

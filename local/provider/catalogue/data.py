@@ -222,6 +222,13 @@ TYPES: Mapping[str, Type] = {
         "rds", "DBParameter", "", outputs={"arn": "DBParameterGroupArn"},
         replace="name namePrefix family description",
     ),
+    "aws:rds/eventSubscription:EventSubscription": Type(
+        "rds", op("CreateEventSubscription"), key="SubscriptionName", id="{name}", recorded=True,
+        update=(op("ModifyEventSubscription"),),
+        names="name=SubscriptionName snsTopic=SnsTopicArn",
+        outputs={"arn": "arn:{partition}:rds:{region}:{account}:es:{name}"},
+        replace="name namePrefix sourceIds",
+    ),
     "aws:rds/instance:Instance": DbInstance(
         "rds", op("CreateDBInstance"), key="DBInstanceIdentifier={identifier}",
         id="DBInstance.DbiResourceId", ready="DBInstanceStatus=='available'",
