@@ -11,6 +11,9 @@ ours). Requests go through; after a successful one the part of AWS is played tha
   began, and the rollout state in DescribeServices. No container runs here, so an image tells its
   fate itself: tasks of one with the label CRASH end at once, as do those without an image, and the
   circuit breaker goes back to the revision before.
+- RDS's restorations: to a point in time, which ministack lacks, and from a snapshot with the port,
+  network and tags that are asked for, which it ignores. A restored instance is a new one that is
+  what its source was; no data is behind either.
 - What ministack answers otherwise than AWS, and rollouts depend on: BatchGetImage names images by
   the tags asked for, DescribeImages has the kind of an artifact, PutImage refuses what is there.
 
@@ -65,6 +68,7 @@ TRIGGERS: Final = (
     "volumeConfigurations",
     "vpcLatticeConfigurations",
 )
+RESTORATIONS: Final = ("RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime")
 _MANIFEST: Final = re.compile(r"/v2/(?P<repository>.+)/manifests/(?P<reference>[^/]+)")
 _REGISTRY: Final = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.")
 _CREDENTIAL: Final = re.compile(r"Credential=[^/]+/[^/]+/(?P<region>[^/]+)/")
@@ -647,7 +651,7 @@ class Gateway:
         self._region = region
         self._account = account
         self._background = Background()
-        clients = Clients(endpoint)
+        self._clients = clients = Clients(endpoint)
         self.bus = Bus(account, clients, self._background)
         self.deployments = Deployments(clients, self._background, self.bus)
         self._answers: dict[tuple[str, str], Callable[..., dict[str, Any]]] = {
@@ -693,6 +697,10 @@ class Gateway:
             credential = _CREDENTIAL.search(headers.get(b"authorization", ""))
             region = credential["region"] if credential else self._region
             await self._call(scope, receive, send, service, action, region)
+        elif not own and "/rds/aws4_request" in headers.get(b"authorization", ""):
+            await self._database(
+                scope, receive, send, _CREDENTIAL.search(headers[b"authorization"])
+            )
         else:
             await self._app(scope, receive, send)
             if path == "/_ministack/reset":
@@ -784,6 +792,29 @@ class Gateway:
                 self._follows[key](request, said)
             except Exception:
                 log.exception("Nothing follows %s.%s", service, action)
+
+    async def _database(
+        self, scope: Message, receive: Receive, send: Send, credential: "re.Match[str] | None"
+    ) -> None:
+        """Serve RDS, whose requests are forms."""
+        body = await _body(receive)
+        asked = dict(urllib.parse.parse_qsl(body.decode()))
+        action = asked.get("Action")
+        if action not in RESTORATIONS:
+            await self._app(scope, _replayed(body), send)
+            return
+        rds = self._clients("rds", credential["region"] if credential else self._region)
+        try:
+            creation = await asyncio.to_thread(restoration, asked, rds)
+        except Exception:  # there is no such source: ministack has words for that
+            log.info("Nothing to restore from: %s", body.decode())
+            await self._app(scope, _replayed(body), send)
+            return
+        form = urllib.parse.urlencode(creation).encode()
+        length = (b"content-length", str(len(form)).encode())
+        headers = [pair for pair in scope["headers"] if pair[0].lower() != b"content-length"]
+        start, answer = await self._through({**scope, "headers": [*headers, length]}, form)
+        await _pass_on(send, start, answer.replace(b"CreateDBInstance", action.encode()))
 
     async def _through(self, scope: Message, body: bytes) -> tuple[Message, bytes]:
         """Ask ministack; its answer's start and body."""
@@ -899,6 +930,38 @@ class Gateway:
         )
         arn = f"arn:aws:ssm:{request.region}:{self._account}:parameter/{name.removeprefix('/')}"
         self.bus.emit(request.region, "aws.ssm", "Parameter Store Change", detail, arn)
+
+
+def restoration(asked: Mapping[str, str], rds: Any) -> dict[str, str]:
+    """The creation of an instance that is what the source of a restoration is.
+
+    Raises botocore's ClientError when there is no such source.
+    """
+    if snapshot := asked.get("DBSnapshotIdentifier"):
+        (source,) = rds.describe_db_snapshots(DBSnapshotIdentifier=snapshot)["DBSnapshots"]
+        encrypted = source["Encrypted"]
+    else:
+        name = asked.get("SourceDBInstanceIdentifier")
+        found = rds.describe_db_instances(**{"DBInstanceIdentifier": name} if name else {})
+        (source,) = [
+            each
+            for each in found["DBInstances"]
+            if name or each["DbiResourceId"] == asked["SourceDbiResourceId"]
+        ]
+        encrypted = source["StorageEncrypted"]
+    own = ("Action", "DBSnapshot", "Source", "TargetDB", "RestoreTime", "UseLatest")
+    return {
+        **{key: value for key, value in asked.items() if not key.startswith(own)},
+        "Action": "CreateDBInstance",
+        "DBInstanceIdentifier": asked.get("TargetDBInstanceIdentifier")
+        or asked["DBInstanceIdentifier"],
+        "Engine": source["Engine"],
+        "EngineVersion": source["EngineVersion"],
+        "MasterUsername": source["MasterUsername"],
+        "MasterUserPassword": "as-its-source-has-it",  # nothing asks for it here
+        "AllocatedStorage": str(source["AllocatedStorage"]),
+        "StorageEncrypted": str(encrypted).lower(),
+    }
 
 
 async def _body(receive: Receive) -> bytes:

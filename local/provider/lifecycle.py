@@ -587,6 +587,35 @@ class Type:
         still = excused & {*different, *missing, "tags"}
         return self.describe(now, seen, olds, context, id_, still), now
 
+    def adopted(
+        self, id_: str, context: Context
+    ) -> tuple[str, dict[str, Any], dict[str, Any]] | None:
+        """Id, outputs and inputs of an object that was made elsewhere, as far as AWS shows them; it
+        is named by what its calls name it by."""
+        names = re.findall(r"=\{(\w+)\}", self.key)
+        seen = self.look(context.scope(dict.fromkeys(names, id_), id=id_), context)
+        if seen is None:
+            return None
+        inputs: dict[str, Any] = {}
+        for key, kind in self.schema.inputs.items():
+            route = self.words.route((key,), self.seen_shape)
+            if key in _NOT_SENT or self.is_client_side(key):
+                continue
+            if key in self.seen:
+                found = jmespath.search(self.seen[key], seen.members)
+            elif route and route != ["."]:
+                place = along(self.seen_shape, route)
+                found = self.words.from_api(walk(seen.members, route), kind, place, None, (key,))
+            else:
+                continue
+            if found not in (None, "", [], {}):
+                inputs[key] = found
+        if seen.tags:
+            inputs |= {"tags": dict(seen.tags), "tagsAll": dict(seen.tags)}
+        own = "" if "{" in self.id else seen.members.get(self.id.rpartition(".")[2])
+        id_ = str(own or id_)
+        return id_, self.describe(inputs, seen, {}, context, id_), inputs
+
     def describe(
         self,
         inputs: Scope,

@@ -204,7 +204,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         kind = self._type(token)
         olds, inputs = decode(request.properties), decode(request.inputs)
         if not inputs:
-            raise RefusedError(f"{token}: objects made elsewhere cannot be imported or read")
+            return self._adopted(token, kind, request.id, self._context(context, olds))
         found = kind.refreshed(request.id, olds, inputs, self._context(context, {**olds, **inputs}))
         if found is None:
             return provider_pb2.ReadResponse(id="")
@@ -213,6 +213,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ReadResponse(
             id=request.id, properties=encode(outputs), inputs=encode(inputs)
         )
+
+    def _adopted(self, token: str, kind: Type, id_: str, context: Context) -> Any:
+        """The answer for an object that is to be imported."""
+        if kind.recorded or not kind.service:
+            raise RefusedError(f"{token}: only the state knows it, so it cannot be imported")
+        found = kind.adopted(id_, context)
+        if found is None:
+            return provider_pb2.ReadResponse(id="")
+        id_, outputs, inputs = found
+        return provider_pb2.ReadResponse(id=id_, properties=encode(outputs), inputs=encode(inputs))
 
     @_told
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802

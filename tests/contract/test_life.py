@@ -14,6 +14,8 @@ RULE, BALANCER = (
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     "aws:lb/loadBalancer:LoadBalancer",
 )
+DATABASE = "aws:rds/instance:Instance"
+RESTORED = {"identifier": "pg-2", "instanceClass": "db.t4g.small", "skipFinalSnapshot": True}
 FUNCTION = "aws:lambda/function:Function"
 
 
@@ -123,9 +125,67 @@ def _growing(first: Any, then: Any) -> Any:
     return lambda _: {"Certificate": {"DomainValidationOptions": [next(seen, then)]}}
 
 
-def test_an_object_made_elsewhere_is_not_imported(engine: Engine, queue: Any) -> None:
+REPOSITORY = "aws:ecr/repository:Repository"
+
+
+def test_an_object_made_elsewhere_is_imported_as_aws_shows_it(engine: Engine, cloud: Cloud) -> None:
+    shown = {
+        "repositoryName": "images",
+        "repositoryArn": "arn:r",
+        "repositoryUri": "registry/images",
+        "imageTagMutability": "IMMUTABLE",
+        "imageScanningConfiguration": {"scanOnPush": False},
+        "encryptionConfiguration": {"encryptionType": "AES256"},
+    }
+    cloud.answers |= {
+        "DescribeRepositories": {"repositories": [shown]},
+        "ListTagsForResource": {"tags": [{"Key": "Owner", "Value": "me"}]},
+    }
+    id_, outputs, inputs = engine.read(REPOSITORY, "images", {}, {})
+    assert id_ == "images"
+    assert outputs["repositoryUrl"] == "registry/images"
+    assert inputs == {
+        "name": "images",
+        "imageTagMutability": "IMMUTABLE",
+        "imageScanningConfiguration": {"scanOnPush": False},
+        "encryptionConfigurations": [{"encryptionType": "AES256"}],
+        "tags": {"Owner": "me"},
+        "tagsAll": {"Owner": "me"},
+    }
+
+
+def test_what_differs_in_an_imported_object_is_updated(engine: Engine, cloud: Cloud) -> None:
+    shown = {"repositoryName": "images", "imageTagMutability": "IMMUTABLE"}
+    cloud.answers["DescribeRepositories"] = {"repositories": [shown]}
+    _, _, olds = engine.read(REPOSITORY, "images", {}, {})
+    wanted = {"name": "images", "forceDelete": True}
+    news, faults = engine.check(REPOSITORY, wanted, olds=olds)
+    assert faults == []
+    difference = engine.diff(REPOSITORY, olds, news)
+    assert set(difference.diffs) == {"imageTagMutability", "forceDelete", "tagsAll"}
+    assert list(difference.replaces) == []
+
+
+def test_an_imported_database_is_named_by_its_name(engine: Engine, cloud: Cloud) -> None:
+    shown = {
+        "DbiResourceId": "db-2",
+        "DBInstanceIdentifier": "pg-2",
+        "Endpoint": {"Address": "pg-2.test", "Port": 5432},
+    }
+    cloud.answers["DescribeDBInstances"] = {"DBInstances": [shown]}
+    id_, _, inputs = engine.read(DATABASE, "pg-2", {}, {})
+    assert (id_, inputs["identifier"]) == ("db-2", "pg-2")
+    assert cloud.requests("DescribeDBInstances")[0] == {"DBInstanceIdentifier": "pg-2"}
+
+
+def test_what_is_not_there_is_not_imported(engine: Engine, cloud: Cloud) -> None:
+    cloud.answers["DescribeRepositories"] = AwsError("ecr:x", "RepositoryNotFoundException", "no")
+    assert engine.read(REPOSITORY, "images", {}, {})[0] == ""
+
+
+def test_what_only_the_state_knows_is_not_imported(engine: Engine) -> None:
     with pytest.raises(Exception, match="cannot be imported"):
-        engine.read(QUEUE, queue[0], {}, {})
+        engine.read("aws:appautoscaling/target:Target", "service/c/s", {}, {})
 
 
 def test_a_creation_that_stops_half_way_keeps_what_there_is(engine: Engine, cloud: Cloud) -> None:
@@ -172,6 +232,61 @@ def test_a_protected_load_balancer_is_not_deleted(engine: Engine, cloud: Cloud) 
     with pytest.raises(Exception, match="enableDeletionProtection"):
         engine.delete(BALANCER, "arn:lb", {"enableDeletionProtection": True})
     assert not cloud.requests("DeleteLoadBalancer")
+
+
+@pytest.mark.parametrize(
+    ("source", "operation", "asked"),
+    [
+        (
+            {"snapshotIdentifier": "last"},
+            "RestoreDBInstanceFromDBSnapshot",
+            {"DBInstanceIdentifier": "pg-2", "DBSnapshotIdentifier": "last"},
+        ),
+        (
+            {
+                "restoreToPointInTime": {
+                    "sourceDbInstanceIdentifier": "pg",
+                    "restoreTime": "2026-11-20T03:00:00Z",
+                }
+            },
+            "RestoreDBInstanceToPointInTime",
+            {
+                "TargetDBInstanceIdentifier": "pg-2",
+                "SourceDBInstanceIdentifier": "pg",
+                "RestoreTime": "2026-11-20T03:00:00Z",
+            },
+        ),
+    ],
+)
+def test_a_restored_database_gets_its_password_by_a_modification(
+    engine: Engine, cloud: Cloud, source: Any, operation: str, asked: dict[str, str]
+) -> None:
+    made = {
+        "DbiResourceId": "db-2",
+        "DBInstanceStatus": "available",
+        "Endpoint": {"Address": "pg-2.test", "Port": 5432},
+    }
+    cloud.answers |= {
+        operation: {"DBInstance": made},
+        "DescribeDBInstances": {"DBInstances": [made]},
+    }
+    given = RESTORED | {"password": "long-enough-12"}
+    inputs, faults = engine.check(DATABASE, {**given, **source})
+    assert faults == []
+    assert engine.create(DATABASE, inputs)[0] == "db-2"
+    (restored,) = cloud.requests(operation)
+    assert asked.items() <= restored.items()
+    assert "MasterUserPassword" not in restored
+    (modified,) = cloud.requests("ModifyDBInstance")
+    assert modified["DBInstanceIdentifier"] == "pg-2"
+    assert modified["MasterUserPassword"] == "long-enough-12"
+    assert cloud.requests("CreateDBInstance") == []
+
+
+def test_a_restored_database_is_held_against_the_restoring_operation(engine: Engine) -> None:
+    latest = {"sourceDbInstanceIdentifier": "pg", "useLatestRestorableTime": "soon"}
+    _, faults = engine.check(DATABASE, {**RESTORED, "restoreToPointInTime": latest})
+    assert faults == ["UseLatestRestorableTime must be of type boolean"]
 
 
 def test_new_code_makes_the_version_unknown_in_the_preview(engine: Engine) -> None:

@@ -11,7 +11,18 @@ import pytest
 from botocore.validate import ParamValidator
 
 from local import gateway
-from local.gateway import ECR, ECS, SSM, Bus, Clients, Deployments, Gateway, Message, admits
+from local.gateway import (
+    ECR,
+    ECS,
+    SSM,
+    Bus,
+    Clients,
+    Deployments,
+    Gateway,
+    Message,
+    admits,
+    restoration,
+)
 
 REGION, ACCOUNT = "ap-southeast-2", "123456789012"
 RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pushes"
@@ -465,3 +476,60 @@ def test_what_goes_wrong_in_the_background_holds_up_nothing() -> None:
     while len(done) < 2 and time.monotonic() < until:
         time.sleep(0.01)
     assert done == ["soon", "late"]
+
+
+class Databases:
+    """An RDS with one encrypted instance and a snapshot of it."""
+
+    SHOWN = {  # noqa: RUF012 - read only
+        "Engine": "postgres",
+        "EngineVersion": "15.13",
+        "MasterUsername": "otakaro",
+        "AllocatedStorage": 40,
+        "DbiResourceId": "db-1",
+    }
+
+    def describe_db_snapshots(self, *, DBSnapshotIdentifier: str) -> dict[str, Any]:  # noqa: N803
+        assert DBSnapshotIdentifier == "last"
+        return {"DBSnapshots": [{**self.SHOWN, "Encrypted": True}]}
+
+    def describe_db_instances(self, **asked: str) -> dict[str, Any]:
+        assert asked in ({}, {"DBInstanceIdentifier": "pg"})
+        return {"DBInstances": [{**self.SHOWN, "StorageEncrypted": True}]}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"DBInstanceIdentifier": "pg-2", "DBSnapshotIdentifier": "last"},
+        {
+            "TargetDBInstanceIdentifier": "pg-2",
+            "SourceDBInstanceIdentifier": "pg",
+            "RestoreTime": "2026-11-20T03:00:00Z",
+        },
+        {
+            "TargetDBInstanceIdentifier": "pg-2",
+            "SourceDbiResourceId": "db-1",
+            "UseLatestRestorableTime": "true",
+        },
+    ],
+)
+def test_a_restored_database_is_what_its_source_was_where_it_is_wanted(
+    asked: dict[str, str],
+) -> None:
+    wanted = {"Port": "5432", "VpcSecurityGroupIds.VpcSecurityGroupId.1": "sg-1"}
+    creation = restoration(
+        {"Action": "Restore", "Version": "2014-10-31", **asked, **wanted}, Databases()
+    )
+    assert creation == {
+        **wanted,
+        "Action": "CreateDBInstance",
+        "Version": "2014-10-31",
+        "DBInstanceIdentifier": "pg-2",
+        "Engine": "postgres",
+        "EngineVersion": "15.13",
+        "MasterUsername": "otakaro",
+        "MasterUserPassword": "as-its-source-has-it",
+        "AllocatedStorage": "40",
+        "StorageEncrypted": "true",
+    }

@@ -1,6 +1,7 @@
 """Stores: EFS, S3, RDS, ElastiCache, SSM."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from local.provider.lifecycle import Type
@@ -36,7 +37,26 @@ class BucketLifecycle(Type):
 
 
 class DbInstance(Type):
-    """Deletion keeps a last snapshot unless told otherwise."""
+    """Deletion keeps a last snapshot unless told otherwise. A restored instance has its creation's
+    other inputs, the password too, by a modification right after it, as the official provider does.
+    """
+
+    def born(self, inputs: Mapping[str, Any]) -> "DbInstance":
+        """The entry by which an instance with these inputs is made."""
+        ways = [way for key, way in _RESTORED.items() if inputs.get(key)]
+        if not ways or self.create in _RESTORED.values():
+            return self
+        rest = (op("ModifyDBInstance", ApplyImmediately=True),)
+        came = f"{self.client} storageEncrypted kmsKeyId"  # with the data
+        return replace(self, create=ways[0], also=rest, read=self.reads, client=came)
+
+    def faults(self, inputs: Mapping[str, Any], context: Context) -> Iterator[str]:
+        born = self.born(inputs)
+        return super().faults(inputs, context) if born is self else born.faults(inputs, context)
+
+    def make(self, inputs: Scope, context: Context) -> tuple[str, dict[str, Any]]:
+        born = self.born(inputs)
+        return super().make(inputs, context) if born is self else born.make(inputs, context)
 
     def prepare(self, step: Call, request: dict[str, Any], scope: Scope) -> dict[str, Any]:
         if step.op == "DeleteDBInstance":
@@ -129,6 +149,10 @@ def _parameter_group(service: str, noun: str, fields: str, **more: Any) -> Type:
     )
 
 
+_RESTORED = {
+    "snapshotIdentifier": op("RestoreDBInstanceFromDBSnapshot"),
+    "restoreToPointInTime": op("RestoreDBInstanceToPointInTime"),
+}
 _MANAGED = {"description": "Managed by Pulumi"}
 _SUBNETS = {"subnetIds": "Subnets[].SubnetIdentifier"}
 _ACCESS = "PublicAccessBlockConfiguration"
@@ -245,13 +269,19 @@ TYPES: Mapping[str, Type] = {
             parameterGroupName=DBParameterGroupName
             enabledCloudwatchLogsExports=EnableCloudwatchLogsExports|{logs}
             iamDatabaseAuthenticationEnabled=EnableIAMDatabaseAuthentication
+            snapshotIdentifier=DBSnapshotIdentifier restoreToPointInTime=.
+            identifier=DBInstanceIdentifier|TargetDBInstanceIdentifier
+            restoreToPointInTime.restoreTime=RestoreTime
+            restoreToPointInTime.sourceDbInstanceIdentifier=SourceDBInstanceIdentifier
+            restoreToPointInTime.sourceDbiResourceId=SourceDbiResourceId
+            restoreToPointInTime.useLatestRestorableTime=UseLatestRestorableTime
             """.format(logs="CloudwatchLogsExportConfiguration.EnableLogTypes"),
         seen={"vpcSecurityGroupIds": "VpcSecurityGroups[].VpcSecurityGroupId",
             "dbSubnetGroupName": "DBSubnetGroup.DBSubnetGroupName",
             "parameterGroupName": "DBParameterGroups[0].DBParameterGroupName",
             "port": "Endpoint.Port",
             "optionGroupName": "OptionGroupMemberships[0].OptionGroupName"},
-        unread="engineVersion",
+        unread="engineVersion snapshotIdentifier restoreToPointInTime",
         client="""
             finalSnapshotIdentifier deleteAutomatedBackups allowMajorVersionUpgrade identifierPrefix
             """,
@@ -265,6 +295,7 @@ TYPES: Mapping[str, Type] = {
         replace="""
             identifier identifierPrefix engine username dbName storageEncrypted kmsKeyId
             dbSubnetGroupName availabilityZone characterSetName timezone snapshotIdentifier
+            restoreToPointInTime
             """,
     ),
     "aws:elasticache/subnetGroup:SubnetGroup": Type(
