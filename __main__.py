@@ -116,6 +116,7 @@ files = FileShare(
         account_id=account,
         # GeoServer's data folder is the backend's folder 'geoserver': the worker publishes there.
         folders={"geoserver": "/stored_data/geoserver", "backend": "/stored_data"},
+        root=settings.files_root,
         protect=settings.protect_data,
     ),
 )

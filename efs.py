@@ -24,8 +24,9 @@ class Folder:
 class FileShareArgs:
     place: Place
     account_id: Input[str]  # whose roles may mount
-    folders: Mapping[str, str]  # access point -> path on the disk
+    folders: Mapping[str, str]  # access point -> path on the disk, below `root`
     protect: bool
+    root: str = ""  # where on the disk they begin: "" is its own root
     owner: int = 1000  # user and group id of every file: services share folders
     infrequent_access: str = "AFTER_30_DAYS"  # when unread files move to the cheaper class
 
@@ -63,17 +64,18 @@ class FileShare(ComponentResource):
             )
             for zone, subnet in args.place.subnets.items()
         ]
+        # A folder is data, the point that leads there isn't: another root replaces it.
         points = {
             folder: efs.AccessPoint(
                 f"{name}-{folder}",
                 file_system_id=disk.id,
                 posix_user={"uid": owner, "gid": owner},
                 root_directory={
-                    "path": path,
+                    "path": args.root + path,
                     "creation_info": {"owner_uid": owner, "owner_gid": owner, "permissions": "775"},
                 },
                 tags={"Name": f"{name}-{folder}"},
-                opts=kept,
+                opts=child,
             )
             for folder, path in args.folders.items()
         }

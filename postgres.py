@@ -1,5 +1,6 @@
 """The database: PostgreSQL on RDS, kept safe, with PostGIS before anyone connects."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,7 @@ from network import Network, Place, PrivateName, PrivateNameArgs
 from packages import function_package
 from parameters import SecretParameter
 from policies import policy, statement, trust, trust_for
-from settings import DatabaseSettings
+from settings import DatabaseSettings, RestorePoint
 
 PORT: Final = 5432
 # Statements that take longer are worth a line in the log.
@@ -43,8 +44,17 @@ class PostgresInstance(ComponentResource):
         self._name = name
         self._args = args
         self._child = ResourceOptions(parent=self)
-        kept = ResourceOptions(parent=self, protect=args.protect, depends_on=self._log_groups())
         settings = args.settings
+        restore = settings.restore
+        # A restored instance is another one beside its predecessor, which is let go as it is: only
+        # people delete it, once its successor is proved (docs/restore.md).
+        identifier = f"{name}-{digest(restore)}" if restore else name
+        kept = ResourceOptions(
+            parent=self,
+            protect=args.protect,
+            retain_on_delete=args.protect,
+            depends_on=self._log_groups(identifier),
+        )
         major = settings.engine_version.split(".")[0]
 
         subnets = rds.SubnetGroup(name, subnet_ids=args.place.subnet_ids, opts=self._child)
@@ -60,10 +70,12 @@ class PostgresInstance(ComponentResource):
             opts=self._child,
         )
         # Each instance needs a last snapshot's name of its own: a second one is refused.
-        last = random.RandomId(f"{name}-final", byte_length=4, opts=self._child)
+        last = random.RandomId(f"{identifier}-final", byte_length=4, opts=self._child)
         instance = rds.Instance(
-            name,
-            identifier=name,
+            identifier,
+            identifier=identifier,
+            snapshot_identifier=restore.snapshot if restore and restore.snapshot else None,
+            restore_to_point_in_time=_moment(restore) if restore and restore.instance else None,
             engine="postgres",
             engine_version=settings.engine_version,
             auto_minor_version_upgrade=True,
@@ -73,9 +85,10 @@ class PostgresInstance(ComponentResource):
             allocated_storage=settings.storage,
             max_allocated_storage=settings.max_storage,
             storage_encrypted=True,
-            db_name=args.database,
+            # Both come with the data that is restored.
+            db_name=None if restore else args.database,
+            username=None if restore else args.username,
             port=PORT,
-            username=args.username,
             password=settings.password,
             iam_database_authentication_enabled=True,  # people may log in without the password
             db_subnet_group_name=subnets.name,
@@ -89,7 +102,7 @@ class PostgresInstance(ComponentResource):
             copy_tags_to_snapshot=True,
             delete_automated_backups=False,
             skip_final_snapshot=not settings.final_snapshot,
-            final_snapshot_identifier=Output.format("{0}-final-{1}", name, last.hex),
+            final_snapshot_identifier=Output.format("{0}-final-{1}", identifier, last.hex),
             deletion_protection=args.protect,
             performance_insights_enabled=settings.insights,
             # The free tier's length (RDS user guide, "Pricing and data retention").
@@ -106,7 +119,7 @@ class PostgresInstance(ComponentResource):
         )
         self.identifier: Output[str] = instance.identifier
         self.endpoint: Output[str] = instance.endpoint
-        bootstrap = self._bootstrap(instance)
+        bootstrap = self._bootstrap(instance, identifier)
         # The application needs the name and PostGIS; whoever uses the host waits for both.
         ready = Output.all(alias.hostname, bootstrap.result)
         self.host: Output[str] = ready.apply(lambda parts: parts[0])
@@ -140,21 +153,23 @@ class PostgresInstance(ComponentResource):
         arn: Output[str] = ready.apply(lambda parts: parts[0])
         return arn
 
-    def _log_groups(self) -> list[cloudwatch.LogGroup]:
+    def _log_groups(self, identifier: str) -> list[cloudwatch.LogGroup]:
         """RDS would make them itself, and keep everything for ever."""
+        # They go the way of their instance: its log may tell what went wrong.
+        kept = ResourceOptions(parent=self, retain_on_delete=self._args.protect)
         return [
             cloudwatch.LogGroup(
-                f"{self._name}-{log}",
-                name=f"/aws/rds/instance/{self._name}/{log}",
+                f"{identifier}-{log}",
+                name=f"/aws/rds/instance/{identifier}/{log}",
                 retention_in_days=self._args.log_retention_days,
-                opts=self._child,
+                opts=kept,
             )
             for log in ("postgresql", "upgrade")
         ]
 
-    def _bootstrap(self, instance: rds.Instance) -> lambda_.Invocation:
+    def _bootstrap(self, instance: rds.Instance, identifier: str) -> lambda_.Invocation:
         """A function in the VPC that creates PostGIS, run after the database exists and again
-        only when its code changes."""
+        only when its code changes or the database is another one."""
         args = self._args
         name = f"{self._name}-postgis"
         logs = cloudwatch.LogGroup(
@@ -209,7 +224,7 @@ class PostgresInstance(ComponentResource):
             name,
             function_name=function.name,
             input="{}",
-            triggers={"code": function.code_sha256},
+            triggers={"code": function.code_sha256, "database": identifier},
             # It reads the password from Parameter Store, which is outside the VPC.
             opts=ResourceOptions(
                 parent=self, depends_on=[*args.network.egress, *args.network.rules["bootstrap"]]
@@ -258,3 +273,19 @@ class PostgresInstance(ComponentResource):
                 effect="Deny",
             ),
         ]
+
+
+def digest(restore: RestorePoint) -> str:
+    """What tells the instances of different restorations apart, six hexadecimal digits."""
+    return hashlib.sha256(restore.text.encode()).hexdigest()[:6]
+
+
+def _moment(restore: RestorePoint) -> rds.InstanceRestoreToPointInTimeArgsDict:
+    source: rds.InstanceRestoreToPointInTimeArgsDict = (
+        {"source_dbi_resource_id": restore.instance}
+        if restore.instance.startswith("db-") and restore.instance != restore.instance.lower()
+        else {"source_db_instance_identifier": restore.instance}
+    )
+    if restore.time == "latest":
+        return {**source, "use_latest_restorable_time": True}
+    return {**source, "restore_time": restore.time}

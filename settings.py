@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal, get_args
 
 import pulumi
@@ -67,6 +68,12 @@ _REDIS_NODE = re.compile(
 # The oldest minor of each major that RDS still creates (RDS release notes, PostgreSQL calendar).
 _POSTGRES_OLDEST: Mapping[str, int] = {"15": 13, "16": 9, "17": 5, "18": 1}
 _POSTGRES_VERSION = re.compile(r"(1[5-8])(\.\d{1,2})?")
+_INSTANCE = "([a-z][a-z0-9]*(-[a-z0-9]+)*|db-[A-Z0-9]{20,})"
+_SNAPSHOT = (
+    r"((rds:|awsbackup:)?[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*"
+    r"|arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:snapshot:[A-Za-z0-9:-]+)"
+)
+_MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 _REDIS_VERSION = re.compile(r"7\.[01]")
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _DAY = "(mon|tue|wed|thu|fri|sat|sun)"
@@ -112,6 +119,16 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RestorePoint:
+    """What a database begins with: a snapshot, or another instance as it was at some time."""
+
+    text: str  # as the setting has it; each text is another restoration
+    snapshot: str  # name or ARN; empty when it is an instance
+    instance: str  # its name, or the resource id of one that is deleted
+    time: str  # RFC 3339 in UTC, or 'latest'
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
     password: pulumi.Output[str]
     engine_version: str
@@ -124,6 +141,7 @@ class DatabaseSettings:
     maintenance_window: str
     final_snapshot: bool
     insights: bool
+    restore: RestorePoint | None  # none: it begins empty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +185,7 @@ class Settings:
     flask: ServiceSize
     celery: ServiceSize
     celery_spot: bool
+    files_root: str  # where on the shared disk its folders begin; empty is the disk's own root
     architecture: Architecture
     ecs_exec: bool
     container_insights: Insights
@@ -243,6 +262,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
         flask=_service(read, "flask"),
         celery=_service(read, "celery"),
         celery_spot=read.boolean("celerySpot"),
+        files_root=_files_root(read),
         architecture=read.choice("cpuArchitecture", _ARCHITECTURE),
         ecs_exec=read.boolean("ecsExec"),
         container_insights=read.choice("containerInsights", _INSIGHTS),
@@ -427,6 +447,48 @@ def _database(read: ConfigReader) -> DatabaseSettings:
         maintenance_window=maintenance,
         final_snapshot=read.boolean("databaseFinalSnapshot"),
         insights=read.boolean("databaseInsights"),
+        restore=_restore_point(read),
+    )
+
+
+def _restore_point(read: ConfigReader) -> RestorePoint | None:
+    """Snapshots by the names that RDS, its automatic backups and AWS Backup give, or by the ARN of
+    a shared one; instances by name or, once deleted, by resource id (RDS API,
+    RestoreDBInstanceToPointInTime).
+    """
+    key = "databaseRestoreFrom"
+    allowed = (
+        "a snapshot's name or ARN, INSTANCE@YYYY-MM-DDTHH:MM:SSZ (a moment in UTC),"
+        " INSTANCE@latest, or empty for a new database"
+    )
+    text = read.text(
+        key, f"|{_SNAPSHOT}|{_INSTANCE}@(latest|{_MOMENT})", allowed, "otakaro-dt-pg@latest"
+    )
+    instance, at, time = text.partition("@")
+    if not text:
+        return None
+    if at and time != "latest":
+        try:
+            datetime.fromisoformat(time)
+        except ValueError:
+            read.problem(key, allowed, f"{instance}@latest")
+    return RestorePoint(
+        text=text,
+        snapshot="" if at else text,
+        instance=instance if at else "",
+        time=time,
+    )
+
+
+def _files_root(read: ConfigReader) -> str:
+    # EFS API, CreateAccessPoint, RootDirectory: a hundred characters, four folders deep; ours
+    # takes two of them and 22 characters.
+    return read.text(
+        "filesRoot",
+        r"(?=.{0,78}$)(/[A-Za-z0-9_.:-]*[A-Za-z0-9_:-]){0,2}",
+        "a path of one or two folders, such as /aws-backup-restore_..., or empty for the disk's"
+        " root",
+        "",
     )
 
 

@@ -67,6 +67,7 @@ class Resource:
     inputs: dict[str, Any]
     secret: frozenset[str]  # inputs that are, or have within them, a secret
     protect: bool
+    retained: bool  # deletion only forgets it
     ignore_changes: tuple[str, ...]
     dependencies: frozenset[str]  # URNs
     sources: dict[str, frozenset[str]]  # input -> URNs of the resources that its value is from
@@ -182,6 +183,7 @@ class _Recorder(MockMonitor):
                     inputs=_plain(raw),
                     secret=frozenset(key for key, value in raw.items() if _has_secret(value)),
                     protect=bool(request.protect),
+                    retained=bool(request.retainOnDelete),
                     ignore_changes=tuple(request.ignoreChanges),
                     dependencies=frozenset(dependencies),
                     sources=sources,

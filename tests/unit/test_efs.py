@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.record import Recording, document
+from local.record import Recording, configuration, document, record_program
 
 
 def test_the_disk_is_encrypted_and_backed_up(production: Recording) -> None:
@@ -41,6 +41,18 @@ def test_geoserver_sees_the_backends_folder_of_its_name(production: Recording) -
     backend = points["otakaro-dt-shared-data-backend"]["rootDirectory"]["path"]
     geoserver = points["otakaro-dt-shared-data-geoserver"]["rootDirectory"]["path"]
     assert geoserver == f"{backend}/geoserver"
+
+
+def test_folders_can_begin_where_a_backup_was_restored(production: Recording) -> None:
+    root = "/aws-backup-restore_2026-11-20T03-00-00-000Z"
+    restored = record_program(configuration("production") | {"otakaro:filesRoot": root})
+
+    def paths(recording: Recording) -> list[str]:
+        points = recording["efs/accessPoint:AccessPoint"].values()
+        return [point["rootDirectory"]["path"] for point in points]
+
+    assert paths(restored) == [root + path for path in paths(production)]
+    assert paths(production)[0].startswith("/stored_data")
 
 
 def test_the_policy_admits_only_this_accounts_roles_by_tls_and_folder(

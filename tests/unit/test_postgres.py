@@ -1,14 +1,16 @@
 """The database is private, encrypted, backed up, and has PostGIS before anyone connects."""
 
+import re
 from typing import Any
 
 import pytest
 
-from local.record import ACCOUNT, SECRETS, Recording
+from local.record import ACCOUNT, SECRETS, Recording, configuration, record_program
 from tests.unit.reading import arn, may, trusted, waits_for
 
 NAME = "otakaro-dt-pg"
 BOOTSTRAP = "otakaro-dt-pg-postgis"
+LOGS = ("postgresql", "upgrade")
 
 
 def instance(recording: Recording) -> dict[str, Any]:
@@ -121,6 +123,125 @@ def test_enhanced_monitoring_waits_for_its_permission(production: Recording) -> 
     assert attached.urn in resource.dependencies
 
 
+# Restoring
+
+
+def restored(text: str) -> Recording:
+    return record_program(configuration("production") | {"otakaro:databaseRestoreFrom": text})
+
+
+@pytest.fixture(scope="module")
+def from_snapshot() -> Recording:
+    """Production, its database restored from a snapshot."""
+    return restored("otakaro-dt-pg-final-0a1b2c3d")
+
+
+def test_a_new_database_is_restored_from_nothing(production: Recording) -> None:
+    assert not {"snapshotIdentifier", "restoreToPointInTime"} & instance(production).keys()
+
+
+def test_a_restored_database_is_another_instance_beside_the_old_one(
+    production: Recording, from_snapshot: Recording
+) -> None:
+    [before], [after] = (r.of("rds/instance:Instance") for r in (production, from_snapshot))
+    assert after.inputs["snapshotIdentifier"] == "otakaro-dt-pg-final-0a1b2c3d"
+    assert re.fullmatch(f"{NAME}-[0-9a-f]{{6}}", after.inputs["identifier"])
+    # Another URN, so that the engine makes it before it lets the old one go.
+    assert after.urn != before.urn
+
+
+def test_the_old_instance_and_its_logs_are_let_go_and_never_deleted(
+    production: Recording, local: Recording
+) -> None:
+    [old] = production.of("rds/instance:Instance")
+    assert (old.protect, old.retained) == (True, True)
+    logs = [production.one("cloudwatch/logGroup:LogGroup", f"{NAME}-{log}") for log in LOGS]
+    assert [log.retained for log in logs] == [True, True]
+    # A stack that may be destroyed deletes them as ever.
+    assert [r.urn for r in local.resources if r.retained] == []
+
+
+def test_user_and_database_come_with_the_data_and_the_password_from_the_stack(
+    from_snapshot: Recording,
+) -> None:
+    inputs = instance(from_snapshot)
+    assert not {"username", "dbName"} & inputs.keys()
+    assert inputs["password"] == SECRETS["otakaro:databasePassword"]
+
+
+def test_all_else_of_a_restored_instance_is_as_before(
+    production: Recording, from_snapshot: Recording
+) -> None:
+    own = {"identifier", "finalSnapshotIdentifier", "snapshotIdentifier", "username", "dbName"}
+    before, after = instance(production), instance(from_snapshot)
+    assert {k: v for k, v in after.items() if k not in own} == {
+        k: v for k, v in before.items() if k not in own
+    }
+
+
+def test_clients_find_a_restored_database_by_the_old_name(from_snapshot: Recording) -> None:
+    database = from_snapshot.outputs["database"]
+    identifier = instance(from_snapshot)["identifier"]
+    assert database == {"host": "database.otakaro-dt.internal", "endpoint": f"{identifier}:5432"}
+    names = from_snapshot["servicediscovery/instance:Instance"]
+    targets = {name["attributes"].get("AWS_INSTANCE_CNAME") for name in names.values()}
+    assert f"{identifier}.rds.example" in targets
+
+
+def test_logs_and_last_snapshot_of_a_restored_instance_are_its_own(
+    from_snapshot: Recording,
+) -> None:
+    identifier = instance(from_snapshot)["identifier"]
+    assert instance(from_snapshot)["finalSnapshotIdentifier"].startswith(f"{identifier}-final-")
+    groups = {r.inputs.get("name") for r in from_snapshot.of("cloudwatch/logGroup:LogGroup")}
+    assert {f"/aws/rds/instance/{identifier}/{log}" for log in LOGS} <= groups
+    assert f"/aws/rds/instance/{NAME}/postgresql" not in groups
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        (
+            "otakaro-dt-pg@2026-11-20T03:00:00Z",
+            {"sourceDbInstanceIdentifier": NAME, "restoreTime": "2026-11-20T03:00:00Z"},
+        ),
+        (
+            "otakaro-dt-pg-0a1b2c@latest",
+            {"sourceDbInstanceIdentifier": f"{NAME}-0a1b2c", "useLatestRestorableTime": True},
+        ),
+        (
+            "db-ABCDEFGHIJKLMNOPQRST@latest",
+            {"sourceDbiResourceId": "db-ABCDEFGHIJKLMNOPQRST", "useLatestRestorableTime": True},
+        ),
+    ],
+)
+def test_an_instance_is_restored_as_it_was_at_a_time(text: str, source: dict[str, object]) -> None:
+    inputs = instance(restored(text))
+    assert inputs["restoreToPointInTime"] == source
+    assert "snapshotIdentifier" not in inputs
+
+
+def test_each_restoration_has_an_instance_of_its_own(from_snapshot: Recording) -> None:
+    identifiers = {
+        instance(recording)["identifier"]
+        for recording in (from_snapshot, restored("another"), restored(f"{NAME}@latest"))
+    }
+    assert len(identifiers) == 3
+
+
+def test_a_restored_database_has_its_extension_looked_after(
+    production: Recording, from_snapshot: Recording
+) -> None:
+    before, after = (
+        recording["lambda/invocation:Invocation"][BOOTSTRAP]["triggers"]
+        for recording in (production, from_snapshot)
+    )
+    assert before["database"] != after["database"]
+
+
+# Names
+
+
 def test_clients_write_down_a_name_that_outlives_the_instance(production: Recording) -> None:
     assert production.outputs["database"] == {
         "host": "database.otakaro-dt.internal",
@@ -156,9 +277,11 @@ def test_postgis_waits_for_the_rules_that_let_it_through(production: Recording) 
     } <= waits
 
 
-def test_postgis_is_made_again_when_its_code_changes_only(production: Recording) -> None:
+def test_postgis_is_made_again_for_new_code_or_another_database_only(
+    production: Recording,
+) -> None:
     invocation = production["lambda/invocation:Invocation"][BOOTSTRAP]
-    assert invocation["triggers"] == {"code": "sha"}
+    assert invocation["triggers"] == {"code": "sha", "database": NAME}
     assert invocation["input"] == "{}"
 
 

@@ -20,7 +20,6 @@ SCOPED = {
 DATA = {
     "aws:rds/instance:Instance",
     "aws:efs/fileSystem:FileSystem",
-    "aws:efs/accessPoint:AccessPoint",
     "aws:ecr/repository:Repository",
     "aws:route53/zone:Zone",
 }
@@ -171,6 +170,7 @@ REPLACED = [
     ("lambda/invocation:Invocation", "a new version of the code that creates PostGIS"),
     ("ecr/lifecyclePolicy:LifecyclePolicy", "another rule for old images"),
     ("rds/parameterGroup:ParameterGroup", "the next major version of PostgreSQL"),
+    ("efs/accessPoint:AccessPoint", "files restored into another folder"),
 ]
 
 
