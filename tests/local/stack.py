@@ -156,22 +156,31 @@ class Local:
             self.folder / "state" / ".pulumi" / "stacks" / "otakaro" / f"{self.stack}.json"
         ).read_text()
 
-    def _export(self) -> list[dict[str, Any]]:
+    @property
+    def engine_environment(self) -> dict[str, str]:
+        """What the engine's own command is told of this stack's state."""
+        return {
+            "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
+            "PULUMI_HOME": str(self.folder / "pulumi"),
+            "PULUMI_CONFIG_PASSPHRASE": (self.folder / "passphrase").read_text(),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+
+    def pulumi(self, *words: str, **environment: str) -> str:
+        """Run the engine's own command, which must succeed, in the stack's folder; what it says."""
         said = subprocess.run(
-            [cli.find(), "stack", "export", "--show-secrets", "--stack", self.stack],
+            [cli.find(), *words],
             cwd=self.folder / self.stack,
-            env={
-                **os.environ,
-                "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
-                "PULUMI_HOME": str(self.folder / "pulumi"),
-                "PULUMI_CONFIG_PASSPHRASE": (self.folder / "passphrase").read_text(),
-                "PULUMI_SKIP_UPDATE_CHECK": "true",
-            },
+            env={**os.environ, **self.engine_environment, **environment},
             capture_output=True,
             text=True,
-            check=True,
         )
-        resources: list[dict[str, Any]] = json.loads(said.stdout)["deployment"]["resources"]
+        assert said.returncode == 0, said.stdout + said.stderr
+        return said.stdout
+
+    def _export(self) -> list[dict[str, Any]]:
+        said = self.pulumi("stack", "export", "--show-secrets", "--stack", self.stack)
+        resources: list[dict[str, Any]] = json.loads(said)["deployment"]["resources"]
         return resources
 
     def aws(self, service: str, region: str = HOME_REGION) -> Any:
