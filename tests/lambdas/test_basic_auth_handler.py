@@ -397,21 +397,22 @@ def test_no_event_breaks_it(auth: ModuleType, request: Any) -> None:
     assert not passes(auth, request)
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        *(None, 5, "x", [], {}, {"Records": None}, {"Records": []}, {"Records": {}}),
-        *({"Records": [{"cf": {"request": request}}]} for request in (None, 5, "x", [], {})),
-        *(
-            {"Records": [{"cf": {"request": {"headers": headers}}}]}
-            for headers in (None, 5, "host", ["host"], {"host": 5}, {"host": "x"}, {"host": ["x"]})
-        ),
-        *(
-            {"Records": [{"cf": {"request": {"headers": {"host": [{"value": value}]}}}}]}
-            for value in (None, 5, [STATUS], {"value": STATUS})
-        ),
-    ],
-)
+# What stands in the place of an event, of its request, of the headers, of a value.
+MALFORMED: list[Any] = [
+    *(None, 5, "x", [], {}, {"Records": None}, {"Records": []}, {"Records": {}}),
+    *({"Records": [{"cf": {"request": given}}]} for given in (None, 5, "x", [1], {"": 1})),
+    *(
+        {"Records": [{"cf": {"request": {"headers": headers}}}]}
+        for headers in (None, 5, "host", ["host"], {"host": 5}, {"host": "x"}, {"host": ["x"]})
+    ),
+    *(
+        {"Records": [{"cf": {"request": {"headers": {"host": [{"value": value}]}}}}]}
+        for value in (None, 5, [STATUS], {"value": STATUS})
+    ),
+]
+
+
+@pytest.mark.parametrize("given", MALFORMED)
 def test_what_is_no_request_is_asked_for_a_password(auth: ModuleType, given: Any) -> None:
     assert not passes(auth, given)
 
