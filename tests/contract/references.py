@@ -234,6 +234,8 @@ def _known_arn(arn: str, arns: set[str], world: World) -> bool:
         return inner[1] in clusters
     if inner := re.fullmatch(r"service-revision/([^/]+)/([^/]+)/\*", part):
         return inner[1] in clusters and inner[2] in services
+    if part == "network-interface/*":  # AWS makes and names them
+        return True
     if inner := re.fullmatch(r"log-group:([^:]+):\*", part):
         return inner[1] in _edge_groups(world)
     if inner := re.fullmatch(r"(delivery-source|delivery-destination|log-group):.*", part):
@@ -644,13 +646,16 @@ def functions_can_take_from_their_queues(world: World) -> Faults:
 
 @check("Lambda developer guide, Giving functions access to resources in a VPC")
 def functions_in_a_vpc_may_make_interfaces(world: World) -> Faults:
+    actions = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface")
     for function in world.of("lambda/function:Function"):
         role = function.inputs["role"]
         if "vpcConfig" in function.inputs and world.found("iam/role:Role", role, "arn"):
-            for action in ("Create", "Describe", "Delete"):
-                suffix = "s" if action == "Describe" else ""
-                if not _may(world, role, f"ec2:{action}NetworkInterface{suffix}", "*"):
-                    yield function, f"role may not ec2:{action}NetworkInterface{suffix}"
+            made = f"arn:aws:ec2:{function.region}:{world.context.account}:network-interface/eni-1"
+            for action in actions:
+                # Describing has no resource level.
+                where = "*" if action.startswith("Describe") else made
+                if not _may(world, role, f"ec2:{action}", where):
+                    yield function, f"role may not ec2:{action}"
 
 
 @check("SQS developer guide, Dead-letter queues: of the same kind, account and region")

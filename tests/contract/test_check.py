@@ -84,6 +84,29 @@ def test_a_wrong_input_is_told(
     assert any(told in reason for reason in faults(engine, token, inputs))
 
 
+@pytest.mark.parametrize(
+    ("token", "inputs", "told"),
+    [
+        (QUEUE, {"name": "a.b"}, "name must be 80 letters, digits, - and _, at most (SQS API"),
+        (QUEUE, {"name": UNKNOWN, "delaySeconds": 901}, "delaySeconds must be 0 to 900 seconds"),
+        (GROUP, {"name": "sg-web", "vpcId": UNKNOWN}, "name must not begin with sg-"),
+        (VPC, {"cidrBlock": "10.0.0.0/8"}, "cidrBlock must be a network of /16 to /28 (EC2 API"),
+        (VPC, {"cidrBlock": "10.0.0.0/16", "tags": {"aws:a": "b"}}, "tagsAll must have keys of"),
+    ],
+)
+def test_what_the_models_lack_is_told_with_its_source(
+    engine: Engine, token: str, inputs: dict[str, Any], told: str
+) -> None:
+    assert any(told in reason for reason in faults(engine, token, inputs))
+
+
+def test_a_rule_over_several_inputs_waits_until_they_are_known(engine: Engine) -> None:
+    rule = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    given = {"securityGroupId": UNKNOWN, "ipProtocol": "tcp", "cidrIpv4": "10.0.0.0/8"}
+    assert faults(engine, rule, {**given, "fromPort": 443, "toPort": UNKNOWN}) == []
+    assert faults(engine, rule, {**given, "fromPort": 443, "toPort": 80}) != []
+
+
 def test_a_text_that_may_be_secret_is_not_repeated(engine: Engine) -> None:
     inputs = {"type": "SecureString", "name": "/a b", "value": "open sesame", "dataType": "x" * 200}
     reasons = faults(engine, "aws:ssm/parameter:Parameter", inputs)
