@@ -218,7 +218,7 @@ def engine(local: Local, *words: str) -> str:
 
 def test_the_search_finds_what_is_there() -> None:
     value = GIVEN["otakaro:basicAuthPassword"]
-    places = {
+    places: dict[str, str | bytes] = {
         "text": f"x{value}y",
         "JSON": json.dumps({"a": value}),
         "JSON in JSON": json.dumps({"a": json.dumps({"b": value})}),
