@@ -10,14 +10,15 @@ READY = $(PYTHON) -m local.bootstrap
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh down outputs status reset push secret restart edge test unit local-test \
-  check format bench fuzz diagram python
+.PHONY: help up preview refresh down outputs status reset push secret restart edge cost test unit \
+  local-test check format bench fuzz diagram python
 
 help: ## What there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  STACK=production        its own configuration, with stand-in secrets (default: local)'
-	@echo '  SET="natGateways=2 ..." other values for settings, in up and preview'
+	@echo '  SET="natGateways=2 ..." other values for settings, in up, preview and cost'
+	@echo '  PROFILE=small           a documented set of settings, in cost (production, resilient)'
 	@echo '  IMAGE=... TAG=...       what to push (default: a small new image); CRASH=1: one that crashes'
 	@echo '  LOCAL_PORT=4567         another port for the emulator'
 	@echo '  EDGE_PORT=9443          another port for the edge, which takes the next one too'
@@ -52,6 +53,10 @@ secret: python ## Change a run-time secret and watch its readers restart: NAME=.
 
 restart: python ## Deploy a service's image afresh: SERVICE=backend, terriamap or geoserver
 	@$(RUN) restart --service '$(SERVICE)'
+
+cost: STACK = production
+cost: python ## What a month costs, and what SET=... or PROFILE=... makes of it
+	@$(RUN) cost $(foreach word,$(SET),--set '$(word)') $(if $(PROFILE),--profile '$(PROFILE)')
 
 edge: python ## Serve the deployed hosts by HTTPS, with stand-ins for the applications
 	@$(RUN) edge

@@ -10,7 +10,7 @@ from typing import Any
 
 from pulumi.automation.errors import CommandError
 
-from local import bootstrap, console, emulator, lock, paths, report, rolling, stackfile
+from local import bootstrap, console, cost, emulator, lock, paths, report, rolling, stackfile
 from local.account import Held
 from local.edge.command import edge
 from local.errors import LocalError
@@ -163,16 +163,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     rolls = (rolling.push, rolling.secret, rolling.restart)
-    for run in (up, preview, refresh, down, outputs, status, reset, *rolls, edge):
+    for run in (up, preview, refresh, down, outputs, status, reset, *rolls, edge, cost.cost):
         command = commands.add_parser(run.__name__, help=(run.__doc__ or "").splitlines()[0])
         command.set_defaults(run=run)
-        command.add_argument("--stack", default=os.environ.get("STACK") or stackfile.STACKS[0])
-        if run in (up, preview):
+        default = cost.STACK if run is cost.cost else stackfile.STACKS[0]
+        command.add_argument("--stack", default=os.environ.get("STACK") or default)
+        if run in (up, preview, cost.cost):
             command.add_argument(
                 "--set", action="append", default=[], metavar="KEY=VALUE", help="try a setting"
             )
         if run in rolls:
             rolling.arguments(command, run.__name__)
+        if run is cost.cost:
+            cost.arguments(command)
         if run is outputs:
             command.add_argument("--show-secrets", action="store_true")
     return parser
