@@ -282,9 +282,11 @@ def _vpc(_: Thing, deployment: Deployment) -> Iterator[Charge]:
 def _endpoint(thing: Thing, _: Deployment) -> Iterator[Charge]:
     if thing.inputs["vpcEndpointType"] == "Interface":  # a gateway endpoint is free
         zones = len(thing.inputs["subnetIds"])
-        detail = thing.inputs["serviceName"]
         yield Charge(
-            item="Endpoints", detail=detail, price="endpoint.hour", quantity=zones * hours()
+            item="Endpoints, one a zone",
+            detail="",
+            price="endpoint.hour",
+            quantity=zones * hours(),
         )
 
 
