@@ -38,7 +38,7 @@ from google.protobuf import empty_pb2
 from pulumi import automation
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from local import bench_edge, cli, images, paths
+from local import bench_edge, cli, images, paths, waits
 from local.process import Engine
 from local.record import Recording, configuration, record, record_program
 from local.rolling import Rollout
@@ -333,6 +333,7 @@ def main() -> None:
         *_rows(measured),
         "",
         *_rolls(measured["rolls"].times),
+        *waits.report(record_program(configuration(waits.STACK))),
         *bench_edge.section(),
         "",
     ]
