@@ -7,7 +7,7 @@ from typing import Any
 
 from local.provider.aws import AwsError
 from local.provider.lifecycle import Steps, Type
-from local.provider.parts import Call, Context, Name, Scope, Seen, op
+from local.provider.parts import Call, Context, Name, Scope, Seen, Tagging, op
 from local.provider.wire import UNKNOWN
 
 
@@ -139,6 +139,27 @@ TYPES: Mapping[str, Type] = {
         read=(op("ListAttachedRolePolicies", "AttachedPolicies[?PolicyArn=='{policyArn}']|[0]"),),
         delete=(op("DetachRolePolicy"),), names="role=RoleName", replace="role policyArn",
         replace_first=True,
+    ),
+    "aws:iam/policy:Policy": Type(
+        "iam", op("CreatePolicy"), key="PolicyArn", id="Policy.Arn",
+        read=(op("GetPolicy", "Policy"),),
+        update=(op("CreatePolicyVersion", only="policy", SetAsDefault=True),),
+        names="policy=PolicyDocument name=PolicyName", unread="policy", client="namePrefix",
+        outputs={"arn": "Arn", "policyId": "PolicyId"}, naming=Name(limit=128),
+        tagging=Tagging("TagPolicy", "UntagPolicy", "ListPolicyTags", "Tags",
+            {"PolicyArn": "{id}"}),
+        replace="name namePrefix path description",
+    ),
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": Type(
+        "iam", op("CreateOpenIDConnectProvider"), key="OpenIDConnectProviderArn",
+        id="OpenIDConnectProviderArn", read=(op("GetOpenIDConnectProvider", "."),),
+        update=(op("UpdateOpenIDConnectProviderThumbprint", only="thumbprintLists"),),
+        delete=(op("DeleteOpenIDConnectProvider"),),
+        names="clientIdLists=ClientIDList thumbprintLists=ThumbprintList",
+        unread="url thumbprintLists", outputs={"arn": "{id}"},
+        tagging=Tagging("TagOpenIDConnectProvider", "UntagOpenIDConnectProvider", "", "",
+            {"OpenIDConnectProviderArn": "{id}"}),
+        replace="url clientIdLists",
     ),
     "aws:lambda/function:Function": Function(
         "lambda", op("CreateFunction"), key="FunctionName",

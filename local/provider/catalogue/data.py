@@ -216,6 +216,13 @@ TYPES: Mapping[str, Type] = {
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": _bucket_part(
         "PutBucketOwnershipControls", names="rule=OwnershipControls.Rules|Rules",
     ),
+    "aws:s3/bucketVersioning:BucketVersioning": Type(
+        "s3", op("PutBucketVersioning"), id="{bucket}",
+        read=(op("GetBucketVersioning", ".", Bucket="{id}"),),
+        delete=(op("PutBucketVersioning", Bucket="{id}",
+            VersioningConfiguration={"Status": "Suspended"}),),
+        names="mfa=MFA versioningConfiguration.mfaDelete=MFADelete", replace="bucket",
+    ),
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration":
     _bucket_part(
         "PutBucketEncryption",

@@ -1,0 +1,1 @@
+"""What must be there before the first deployment: the bucket for the state, and who may deploy."""
