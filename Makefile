@@ -19,6 +19,7 @@ help: ## What there is
 	@echo '  STACK=production        its own configuration, with stand-in secrets (default: local)'
 	@echo '  SET="natGateways=2 ..." other values for settings, in up, preview and cost'
 	@echo '  PROFILE=small           a documented set of settings, in cost (production, resilient)'
+	@echo '  SUMMARY=preview.md      where preview writes what would change, without values'
 	@echo '  IMAGE=... TAG=...       what to push (default: a small new image); CRASH=1: one that crashes'
 	@echo '  LOCAL_PORT=4567         another port for the emulator'
 	@echo '  EDGE_PORT=9443          another port for the edge, which takes the next one too'
@@ -27,7 +28,7 @@ up: python ## Deploy the stack on the emulated AWS; again: no change
 	@$(RUN) up $(foreach word,$(SET),--set '$(word)')
 
 preview: python ## Show what up would do
-	@$(RUN) preview $(foreach word,$(SET),--set '$(word)')
+	@$(RUN) preview $(foreach word,$(SET),--set '$(word)') $(if $(SUMMARY),--summary '$(SUMMARY)')
 
 refresh: python ## Bring the state in line with what the emulator holds
 	@$(RUN) refresh
@@ -73,11 +74,12 @@ local-test: python ## Tests against the real engine and the emulator
 	@$(READY)
 	$(BIN)/python -m pytest tests/local
 
-check: python ## Format, lint, types, and checkov's AWS checks
+check: python ## Format, lint, types, workflows, and checkov's AWS checks
 	@$(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict .
+	$(BIN)/python -m local.workflows
 	$(BIN)/python -m local.audit
 
 format: python ## Mend format and what the linter can

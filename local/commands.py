@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pulumi.automation.errors import CommandError
@@ -18,6 +19,7 @@ from local.events import Steps
 from local.process import Interrupted
 from local.session import Memory, explain, opened
 from local.workspace import Workspace, forget_the_users_cloud
+from review.changes import Changes, markdown
 
 INTERRUPTED = 130
 
@@ -41,8 +43,13 @@ def up(arguments: argparse.Namespace) -> None:
 def preview(arguments: argparse.Namespace) -> None:
     """Show what `up` would do."""
     started = time.monotonic()
-    with opened(arguments.stack, stackfile.parse(arguments.set)) as session:
-        result = session.run(session.stack.preview)
+    seen = Changes()
+    try:
+        with opened(arguments.stack, stackfile.parse(arguments.set)) as session:
+            result = session.run(session.stack.preview, watch=seen.take)
+    finally:
+        if arguments.summary:
+            arguments.summary.write_text(markdown(seen, f"Preview of {arguments.stack}"))
     changes = {str(getattr(key, "value", key)): n for key, n in result.change_summary.items()}
     report.counts(changes, time.monotonic() - started, planned=True)
 
@@ -171,6 +178,10 @@ def _parser() -> argparse.ArgumentParser:
         if run in (up, preview, cost.cost):
             command.add_argument(
                 "--set", action="append", default=[], metavar="KEY=VALUE", help="try a setting"
+            )
+        if run is preview:
+            command.add_argument(
+                "--summary", type=Path, metavar="FILE", help="write what would change as Markdown"
             )
         if run in rolls:
             rolling.arguments(command, run.__name__)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pulumi import automation
+from pulumi.automation import EngineEvent
 from pulumi.automation.errors import CommandError
 
 from local import cli, console, database, emulator, lock, paths, stackfile
@@ -47,8 +48,14 @@ class Session:
             raise LocalError(explain(error, Steps())) from error
         self.database.give(password.value)
 
-    def run(self, operation: Callable[..., Any], **options: object) -> Any:
-        """Run an engine's operation with its progress shown.
+    def run(
+        self,
+        operation: Callable[..., Any],
+        *,
+        watch: Callable[[EngineEvent], None] | None = None,
+        **options: object,
+    ) -> Any:
+        """Run an engine's operation with its progress shown; `watch` is called with its events.
 
         Raises LocalError when it fails, Interrupted when the user ended it.
         """
@@ -58,8 +65,14 @@ class Session:
         last = self.workspace.folder / "last.json"
         last.unlink(missing_ok=True)
         engine = self.stack.workspace.pulumi_command
+
+        def take(event: EngineEvent) -> None:
+            self.steps.take(event)
+            if watch is not None:
+                watch(event)
+
         try:
-            result = operation(on_output=print_line, on_event=self.steps.take, **options)
+            result = operation(on_output=print_line, on_event=take, **options)
         except CommandError as error:
             if "update canceled" in str(error) or "update canceled" in " ".join(self.steps.errors):
                 raise Interrupted from error  # by a key that the engine's own display took
