@@ -113,9 +113,9 @@ def _installed(home: Path) -> bool:
 
 def _built(home: Path) -> None:
     """Build the CLI from its Go module: minutes the first time, seconds from a warm cache."""
-    go = _go()
+    compiler = go()
     command = [
-        *(go, "build", "-v", "-mod=readonly"),
+        *(compiler, "build", "-v", "-mod=readonly"),
         *("-ldflags", f"-s -w -X {VERSION_VARIABLE}=v{SDK}"),
         *("-o", str(home / "bin" / "pulumi"), MODULE),
     ]
@@ -152,8 +152,11 @@ def _built(home: Path) -> None:
     console.note(f"The Pulumi CLI was built in {time.monotonic() - started:.0f} s")
 
 
-def _go() -> str:
-    """A Go tool chain: the machine's own, or one that pip can install beside our things."""
+def go() -> str:
+    """A Go tool chain: the machine's own, or one that pip can install beside our things.
+
+    Raises LocalError when there is neither.
+    """
     on_path = shutil.which("go")
     if on_path is not None and _new_enough(on_path):
         return on_path
