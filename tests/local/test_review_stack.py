@@ -55,7 +55,7 @@ def stack(tmp_path: Path) -> Iterator[Callable[[Program], automation.Stack]]:
 
 def made(stack: automation.Stack) -> list[int]:
     """The lengths of what is in the state."""
-    resources = stack.export_stack().deployment.get("resources") or []
+    resources = (stack.export_stack().deployment or {}).get("resources") or []
     return [each["inputs"]["byteLength"] for each in resources if "RandomId" in each["type"]]
 
 
