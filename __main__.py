@@ -26,6 +26,7 @@ from fargate import (
     ImageRepositoryArgs,
     Platform,
 )
+from identity import OUTPUT, identity, keep_identity
 from monitoring import (
     GIB,
     Alarm,
@@ -48,6 +49,7 @@ TERRIAMAP_PORT, GEOSERVER_PORT, FILES_PORT = 3001, 8080, 2049
 DATABASE, DATABASE_USER = "otakaro", "otakaro"
 
 settings = Settings.load(pulumi.Config())
+keep_identity(settings)
 prefix, hosts = settings.prefix, settings.hosts
 account = aws.get_caller_identity_output().account_id
 
@@ -461,3 +463,4 @@ pulumi.export(
     | {"rollout": rollout.log_group},
 )
 pulumi.export("database", {"host": database.host, "endpoint": database.endpoint})
+pulumi.export(OUTPUT, identity(settings))
