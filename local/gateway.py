@@ -16,6 +16,9 @@ ours). Requests go through; after a successful one the part of AWS is played tha
   what its source was; no data is behind either.
 - What ministack answers otherwise than AWS, and rollouts depend on: BatchGetImage names images by
   the tags asked for, DescribeImages has the kind of an artifact, PutImage refuses what is there.
+- Client tokens. A creation that says CREATION is carried out once, however often it arrives, and
+  its answer is given again to whoever asks again: AWS has that for operations with a client token,
+  here all have it. CREATIONS tells which there were, as CloudTrail would.
 
 What it did can be read at JOURNAL. Its memory ends with the process.
 """
@@ -50,6 +53,8 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 CRASH: Final = "local.otakaro.crash"
 JOURNAL: Final = "/_otakaro/journal"
 LOAD_BALANCERS: Final = "/_alb/"  # where ministack serves them
+CREATIONS: Final = "/_otakaro/creations"
+CREATION: Final = b"x-otakaro-creation"  # "TOKEN WHAT", WHAT being the same for the next attempt
 KEPT: Final = 1000  # entries of the journal, deployments of a service
 MOMENT: Final = 2.0  # s that a deployment takes, and as much again its rollback
 
@@ -674,6 +679,7 @@ class Gateway:
             (ECR, "BatchGetImage"): self._images_got,
             (ECR, "DescribeImages"): self._images_described,
         }
+        self._creations: dict[str, tuple[str, asyncio.Task[tuple[Message, bytes]]]] = {}
         self._background.start()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -684,6 +690,39 @@ class Gateway:
             await self._app(scope, receive, send)
             return
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        if scope["path"] == CREATIONS:
+            await _answer(send, 200, {what: token for what, (token, _) in self._made()})
+        elif CREATION in headers:
+            token, _, what = headers[CREATION].partition(" ")
+            await _pass_on(send, *await self._once(token, what, scope, receive))
+        else:
+            await self._serve(scope, headers, receive, send)
+
+    async def _once(
+        self, token: str, what: str, scope: Message, receive: Receive
+    ) -> tuple[Message, bytes]:
+        """Carry a creation out unless it was: what it answered, though nobody heard it then."""
+        body = await _body(receive)
+        known, task = self._creations.get(what, ("", None))
+        if task is None or known != token or (task.done() and not _succeeded(task)):
+            headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+            async def serve(scope: Message, receive: Receive, send: Send) -> None:
+                await self._serve(scope, headers, receive, send)
+
+            task = asyncio.create_task(_gathered(serve, scope, body))
+            self._creations[what] = token, task
+        return await asyncio.shield(task)  # it goes on when the client has gone
+
+    def _made(self) -> list[tuple[str, tuple[str, "asyncio.Task[tuple[Message, bytes]]"]]]:
+        """The creations that succeeded, the last one of each thing."""
+        entries = self._creations.items()
+        return [(what, made) for what, made in entries if made[1].done() and _succeeded(made[1])]
+
+    async def _serve(
+        self, scope: Message, headers: dict[bytes, str], receive: Receive, send: Send
+    ) -> None:
+        path = scope["path"]
         service, _, action = headers.get(b"x-amz-target", "").partition(".")
         concerned = (service, action)
         own = _OWN in headers.get(b"user-agent", "")
@@ -705,6 +744,7 @@ class Gateway:
             await self._app(scope, receive, send)
             if path == "/_ministack/reset":
                 self.deployments.clear()
+                self._creations.clear()
 
     def _journal(self, scope: Message) -> dict[str, Any]:
         query = urllib.parse.parse_qs(scope.get("query_string", b"").decode())
@@ -818,17 +858,7 @@ class Gateway:
 
     async def _through(self, scope: Message, body: bytes) -> tuple[Message, bytes]:
         """Ask ministack; its answer's start and body."""
-        start: Message = {}
-        parts: list[bytes] = []
-
-        async def noting(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                start.update(message)
-            elif message["type"] == "http.response.body":
-                parts.append(message.get("body", b""))
-
-        await self._app(scope, _replayed(body), noting)
-        return start, b"".join(parts)
+        return await _gathered(self._app, scope, body)
 
     async def _ask(self, request: Request, action: str, **asked: Any) -> dict[str, Any]:
         """Ask ministack something besides, in the name of the one who made `request`."""
@@ -984,6 +1014,28 @@ def _replayed(body: bytes) -> Receive:
         raise AssertionError
 
     return receive
+
+
+async def _gathered(app: App, scope: Message, body: bytes) -> tuple[Message, bytes]:
+    """An application's answer as a whole: its start and its body."""
+    start: Message = {}
+    parts: list[bytes] = []
+
+    async def noting(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+        elif message["type"] == "http.response.body":
+            parts.append(message.get("body", b""))
+
+    await app(scope, _replayed(body), noting)
+    return start, b"".join(parts)
+
+
+def _succeeded(task: "asyncio.Task[tuple[Message, bytes]]") -> bool:
+    if task.cancelled() or task.exception() is not None:
+        return False
+    status: int = task.result()[0]["status"]
+    return status < 300
 
 
 async def _answer(send: Send, status: int, content: dict[str, Any]) -> None:

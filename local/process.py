@@ -14,6 +14,8 @@ from pulumi.automation import CommandResult, OnOutput, PulumiCommand
 from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
+from local import paths
+
 _LIVE = {"up", "preview", "refresh", "destroy"}
 # The engine sees nothing else of the user's shell: no AWS profile, no token, no proxy.
 _PASSED_ON = ("PATH", "HOME", "USER", "TERM", "LANG", "LC_ALL", "TMPDIR", "COLUMNS", "NO_COLOR")
@@ -36,6 +38,16 @@ class Engine(PulumiCommand):
     def orderly(self) -> bool:
         """Whether the last command came to its own end, good or bad, and recorded it."""
         return self._code >= 0 and self._asked_to_stop < 2
+
+    @property
+    def asked_to_stop(self) -> bool:
+        """Whether the user wanted the last command to end early, whatever it says of it."""
+        return self._asked_to_stop > 0
+
+    @property
+    def killed(self) -> bool:
+        """Whether a signal ended the last command that it could not answer."""
+        return self._code < 0
 
     def run(
         self,
@@ -75,12 +87,14 @@ class Engine(PulumiCommand):
             )
             if stream is not None
         ]
+        _pid_file().write_text(str(child.pid))
         with self._signals(child, terminal=terminal):
             for reader in readers:
                 reader.start()
             code = child.wait()
             for reader in readers:
                 reader.join()
+        _pid_file().unlink(missing_ok=True)
         result = CommandResult("\n".join(said["stdout"]), "\n".join(said["stderr"]), code)
         self._code = code
         if code != 0:
@@ -108,6 +122,24 @@ class Engine(PulumiCommand):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def end_left_engine() -> None:
+    """End the engine of a command that died: without the provider in that it can do nothing more,
+    and it must not write the state while another does."""
+    try:
+        pid = int(_pid_file().read_text())
+        said = subprocess.check_output(["ps", "-o", "comm=", "-p", str(pid)], text=True)
+        if "pulumi" in said:
+            os.kill(pid, signal.SIGKILL)
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return
+    finally:
+        _pid_file().unlink(missing_ok=True)
+
+
+def _pid_file() -> Path:
+    return paths.state() / "engine.pid"
 
 
 def _read(stream: Iterator[str], lines: list[str], tell: OnOutput | None) -> None:

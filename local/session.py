@@ -15,11 +15,11 @@ from pulumi import automation
 from pulumi.automation import EngineEvent
 from pulumi.automation.errors import CommandError
 
-from local import cli, console, database, emulator, lock, paths, stackfile
+from local import cli, console, database, emulator, faults, lock, paths, recovery, stackfile
 from local.account import Account, Held
 from local.errors import LocalError
 from local.events import Steps
-from local.process import Engine, Interrupted
+from local.process import Engine, Interrupted, end_left_engine
 from local.provider import serve
 from local.workspace import Workspace, forget_proxies
 
@@ -76,12 +76,18 @@ class Session:
         except CommandError as error:
             if "update canceled" in str(error) or "update canceled" in " ".join(self.steps.errors):
                 raise Interrupted from error  # by a key that the engine's own display took
+            if isinstance(engine, Engine) and engine.killed:
+                raise LocalError(
+                    "something ended the engine; the same command goes on from there"
+                ) from error
             raise LocalError(explain(error, self.steps)) from error
         finally:
             # A marker left behind makes the next command look at what the engine left undone.
             if isinstance(engine, Engine) and engine.orderly:
                 marker.unlink(missing_ok=True)
             last.write_text(json.dumps(asdict(self.steps), indent=1))
+        if isinstance(engine, Engine) and engine.asked_to_stop:
+            raise Interrupted  # an interrupted `destroy` calls itself successful
         return result
 
 
@@ -92,17 +98,12 @@ def opened(stack: str, overrides: dict[str, str] | None = None) -> Iterator[Sess
     Raises LocalError when something of that is missing and cannot be got.
     """
     with lock.exclusive():
+        end_left_engine()
         workspace = Workspace(stack, overrides)
         cli.find()
         running = emulator.ensure()
         forget_proxies()
         workspace_memory = Memory(running)
-        if workspace.interrupted_creations():
-            # What was being created is unknown to the state and would be in the way.
-            console.note("An earlier command was cut off while creating: the emulator starts anew")
-            emulator.stop()
-            running = emulator.ensure()
-            workspace_memory = Memory(running)
         account = workspace_memory.account
         if not stackfile.setting(stack, workspace.folder, "createDnsZone"):
             workspace_memory.seed_zone(
@@ -110,7 +111,10 @@ def opened(stack: str, overrides: dict[str, str] | None = None) -> Iterator[Sess
             )
         behind = database.ensure() if running.database else None
         lacking = frozenset() if behind else frozenset({"aws:lambda/invocation:Invocation"})
-        with serve(running.endpoint, recorded_only=lacking) as provider:
+        with (
+            faults.between(running.endpoint) as (endpoint, patience),
+            serve(endpoint, recorded_only=lacking, patience=patience) as provider,
+        ):
             port = provider.port
             try:
                 opened_stack = workspace.open(
@@ -165,13 +169,19 @@ def _recover(session: Session, boot: str) -> None:
         session.stack.cancel()
     if workspace.recorded or workspace.interrupted_creations():
         new_memory = not remembered.exists() or remembered.read_text() != boot
-        if new_memory or marker.exists():
+        if new_memory or marker.exists() or workspace.interrupted_creations():
             reason = (
                 "The emulator's memory is new" if new_memory else "The last command was cut off"
             )
             console.note(f"{reason}: comparing the state with what is there ...")
             try:
-                session.stack.refresh(clear_pending_creates=True, on_event=session.steps.take)
+                if not new_memory:
+                    recovery.take_over(session.stack, session.provider.aws)
+                # A look at something half made would let it pass for whole.
+                half_made = [] if new_memory else workspace.half_made()
+                session.stack.refresh(
+                    clear_pending_creates=True, exclude=half_made, on_event=session.steps.take
+                )
             except CommandError as error:
                 raise LocalError(explain(error, session.steps)) from error
     marker.unlink(missing_ok=True)

@@ -49,6 +49,10 @@ class Workspace:
             if not str(resource["type"]).startswith("pulumi:")
         ]
 
+    def half_made(self) -> list[str]:
+        """The URNs of what was made but for something that belongs to it."""
+        return [str(each["urn"]) for each in self.recorded if each.get("initErrors")]
+
     def interrupted_creations(self) -> bool:
         """Whether an engine died while it was creating something, maybe without its knowledge."""
         pending = self._latest().get("pending_operations") or []
@@ -74,7 +78,9 @@ class Workspace:
             pulumi_home=str(paths.state() / "pulumi"),
             program=run_program,
             env_vars={
-                "PULUMI_BACKEND_URL": _backend().as_uri(),
+                # No metadata's files beside the state's: the engine writes those in place,
+                # and one that is killed meanwhile leaves a file that nobody can read.
+                "PULUMI_BACKEND_URL": f"{_backend().as_uri()}?metadata=skip",
                 "PULUMI_CONFIG_PASSPHRASE": passphrase(),
                 "PULUMI_SKIP_UPDATE_CHECK": "true",
                 "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

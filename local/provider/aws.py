@@ -1,8 +1,13 @@
 """Calls to the emulated AWS: one client per service and region, errors in one form."""
 
+import json
+import secrets
 import threading
 import time
-from collections.abc import Mapping
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -13,6 +18,25 @@ from botocore.exceptions import BotoCoreError, ClientError
 _MISSING = ("NotFound", "NoSuch", "DoesNotExist", "NonExistent", "404")
 _ABSENT = ("UnknownOperation", "InvalidAction", "NotImplemented", "Unsupported service", "501")
 _AGAIN = ("DependencyViolation", "ConcurrentModification", "ResourceInUse", "ResourceNotReady")
+# Attempts of a call that meets a time-out, a lost connection, a 5xx or throttling; the SDK's
+# "standard" retries wait longer from one to the next (AWS SDKs reference, "Retry behavior").
+ATTEMPTS = 8
+FUNCTION_SECONDS = 910  # a function may run for fifteen minutes
+_CREATION = "x-otakaro-creation"  # the gateway carries out once what says the same here
+
+
+@dataclass(frozen=True, kw_only=True)
+class Creation:
+    """The making of one thing, which the emulator carries out once however often it hears of it."""
+
+    operation: str
+    what: str  # the URN: the same when another run tries again
+    token: str
+
+    @classmethod
+    def of(cls, operation: str, what: str, token: str = "") -> "Creation":
+        """A new creation, or with the `token` of an earlier one, that one."""
+        return cls(operation=operation, what=what, token=token or secrets.token_hex(8))
 
 
 class AwsError(Exception):
@@ -34,28 +58,53 @@ class AwsError(Exception):
 
 
 class Aws:
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, patience: int = FUNCTION_SECONDS) -> None:
         self.endpoint = endpoint
+        self._patience = patience  # s that an answer may take
         self.calls = 0
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         self._session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
+        self._thread = threading.local()
+
+    @contextmanager
+    def creating(self, creation: Creation | None) -> Iterator[None]:
+        """Say in the calls of this block which creation they are."""
+        self._thread.creation = creation
+        try:
+            yield
+        finally:
+            self._thread.creation = None
+
+    def _say_creation(self, model: Any, params: dict[str, Any], **_: object) -> None:
+        creation: Creation | None = getattr(self._thread, "creation", None)
+        if creation is not None and creation.operation == model.name:
+            params["headers"][_CREATION] = f"{creation.token} {creation.what}"
+
+    def creations(self) -> dict[str, str]:
+        """What was made, and the token of its creation: the emulator's own account of it."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{self.endpoint}/_otakaro/creations", timeout=10) as answer:
+            made: dict[str, str] = json.loads(answer.read())
+        return made
 
     def client(self, service: str, region: str) -> Any:
         with self._lock:  # making clients is not thread-safe, using them is
             if (service, region) not in self._clients:
-                self._clients[service, region] = self._session.client(  # type: ignore[call-overload]
+                client = self._session.client(  # type: ignore[call-overload]
                     service,
                     region_name=region,
                     endpoint_url=self.endpoint,
                     config=Config(
                         max_pool_connections=32,
-                        retries={"total_max_attempts": 1},
-                        read_timeout=910,  # a function may run for fifteen minutes
+                        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                        read_timeout=self._patience,
                         inject_host_prefix=False,
                         s3={"addressing_style": "path"},
                     ),
                 )
+                client.meta.events.register("before-call", self._say_creation)
+                self._clients[service, region] = client
             return self._clients[service, region]
 
     def call(

@@ -14,7 +14,7 @@ from typing import Any
 
 import jmespath  # type: ignore[import-untyped]
 
-from local.provider.aws import AwsError
+from local.provider.aws import AwsError, Creation
 from local.provider.model import (
     Dictionary,
     Kind,
@@ -345,24 +345,41 @@ class Type:
         if self.recorded:
             id_ = self.identify({}, scope)
             return id_, self.describe(inputs, None, {}, context, id_)
-        taken = self.creation
-        mine = {key: value for key, value in inputs.items() if key in taken}
-        answer = self.call(self.create, self.request(self.create, mine, scope), context)
-        id_ = self.identify(answer, scope)
-        if not id_:
-            raise AwsError(f"{self.service}:{self.create.op}", "NoId", str(answer)[:300])
+        answer, id_ = self.begin(inputs, context)
         olds = {key: jmespath.search(path, answer) for key, path in self.create.keep.items()}
         try:
             if self.ready:
                 self.settled({**scope, **olds, "id": id_}, context)
             if inputs.get("tagsAll") and self.tagged and not self._tags_inline:
                 self.tag({**scope, "id": id_}, {}, inputs, context)
-            for step in self._complete(self.then):
-                self.ask(step, {**scope, **olds, "id": id_}, context)
+            self.complete({**scope, **olds, "id": id_}, context)
             outputs = self.finish(id_, inputs, set(inputs), olds, context)
         except Exception as error:  # whatever it was, the object exists and must be kept
             raise PartialError(id_, {**inputs}, str(error)) from error
         return id_, outputs
+
+    def begin(self, inputs: Scope, context: Context) -> tuple[dict[str, Any], str]:
+        """The first call of a creation, or what it answered when `context` has its token: the
+        answer, and the object's id."""
+        taken, scope = self.creation, context.scope(inputs)
+        mine = {key: value for key, value in inputs.items() if key in taken}
+        request = self.request(self.create, mine, scope)
+        named = Creation.of(self.create.op, context.creating, context.token)
+        with context.aws.creating(named if context.creating else None):
+            answer = self.call(self.create, request, context)
+        id_ = self.identify(answer, scope)
+        if not id_:
+            raise AwsError(f"{self.service}:{self.create.op}", "NoId", str(answer)[:300])
+        return answer, id_
+
+    def complete(self, scope: Scope, context: Context) -> None:
+        """What belongs to a creation whatever the inputs; done already is as good."""
+        for step in self._complete(self.then):
+            try:
+                self.ask(step, scope, context)
+            except AwsError as error:
+                if not error.missing:
+                    raise
 
     def identify(self, answer: Scope, scope: Scope) -> str:
         if "{" in self.id:
@@ -428,21 +445,33 @@ class Type:
     def remake(
         self, id_: str, olds: Scope, old_inputs: Scope, news: dict[str, Any], context: Context
     ) -> dict[str, Any]:
-        """Update in place. With nothing changed it repeats what finishes a creation."""
+        """Update in place; what a creation left half made is finished as well."""
         changed = self.changed(old_inputs, news)
         scope = context.scope({**olds, **news}, id=id_, __olds=old_inputs)
         if self.recorded:
             return self.describe(news, None, olds, context, id_)
+        half_made = RECORDED not in olds  # nobody has looked at it yet
         try:
-            if self.tagged and old_inputs.get("tagsAll") != news.get("tagsAll"):
+            if half_made:
+                scope = self.found(scope, context)
+                self.complete(scope, context)
+            if self.tagged and (half_made or old_inputs.get("tagsAll") != news.get("tagsAll")):
                 self.tag(scope, old_inputs, news, context)
             if changed:
                 self.run(self.updates, news, changed, scope, context)
-            return self.finish(id_, news, () if changed else set(news), olds, context)
+            again = set(news) if half_made or not changed else ()
+            return self.finish(id_, news, again, olds, context)
         except AwsError as error:
             if error.missing and self.look(scope, context) is None:
                 raise GoneError(id_) from error
             raise
+
+    def found(self, scope: Scope, context: Context) -> dict[str, Any]:
+        """The scope of an object that the state knows by its id alone, with its ARN."""
+        seen = self.look(scope, context)
+        if seen is None:
+            raise GoneError(str(scope["id"]))
+        return {**self._with_arn(scope, seen.members)}
 
     def tag(self, scope: Scope, olds: Scope, news: Scope, context: Context) -> None:
         before, after = olds.get("tagsAll") or {}, news.get("tagsAll") or {}

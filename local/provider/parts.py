@@ -95,6 +95,8 @@ class Context:
     account: str
     partition: str = "aws"
     default_tags: Mapping[str, str] = field(default_factory=dict)
+    creating: str = ""  # the URN of what is being made
+    token: str = ""  # of its creation, when that is another run's
 
     def scope(self, values: Scope, **more: Any) -> dict[str, Any]:
         own = {"region": self.region, "account": self.account, "partition": self.partition}

@@ -12,7 +12,7 @@ import grpc
 from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
-from local.provider.aws import Aws, AwsError
+from local.provider.aws import FUNCTION_SECONDS, Aws, AwsError
 from local.provider.catalogue import find
 from local.provider.invokes import INVOKES
 from local.provider.lifecycle import RECORDED, Type, visible
@@ -182,7 +182,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         kind = self._type(token)
         if request.preview:
             return provider_pb2.CreateResponse(properties=encode(visible(inputs)))
-        id_, outputs = kind.make(inputs, self._context(context, inputs))
+        home = replace(self._context(context, inputs), creating=request.urn)
+        id_, outputs = kind.make(inputs, home)
         self.session.note(kind, request.urn, outputs)
         return provider_pb2.CreateResponse(id=id_, properties=encode(outputs))
 
@@ -279,9 +280,14 @@ def _difference(
 
 
 @contextmanager
-def serve(endpoint: str, *, recorded_only: frozenset[str] = frozenset()) -> Iterator[Session]:
-    """Serve both packages on a free port of the loopback, as long as the block runs."""
-    session = Session(Aws(endpoint), recorded_only)
+def serve(
+    endpoint: str, *, recorded_only: frozenset[str] = frozenset(), patience: int | None = None
+) -> Iterator[Session]:
+    """Serve both packages on a free port of the loopback, as long as the block runs.
+
+    `patience` is the seconds that a call may take, where that isn't as long as a function runs.
+    """
+    session = Session(Aws(endpoint, patience or FUNCTION_SECONDS), recorded_only)
     size = 64 * 1024 * 1024
     server = grpc.server(
         ThreadPoolExecutor(32),

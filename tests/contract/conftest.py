@@ -1,12 +1,13 @@
 """The provider without engine or emulator: its requests answered by a table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from local.provider.aws import AwsError
+from local.provider.aws import AwsError, Creation
 from local.provider.server import Provider, Session
 from local.provider.wire import decode, encode
 from local.record import configuration
@@ -29,6 +30,12 @@ class Cloud:
             }
         }
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.created: list[Creation] = []
+
+    @contextmanager
+    def creating(self, creation: Creation | None) -> Iterator[None]:
+        self.created += [creation] if creation else []
+        yield
 
     @property
     def calls(self) -> int:

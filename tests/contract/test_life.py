@@ -201,6 +201,30 @@ def test_a_creation_that_stops_half_way_keeps_what_there_is(engine: Engine, clou
     assert b"vpc-1" in detail
 
 
+def test_a_creation_says_which_one_it_is(engine: Engine, cloud: Cloud, queue: Any) -> None:
+    assert queue
+    (creation,) = cloud.created
+    assert (creation.operation, creation.what) == ("CreateQueue", engine.urn(QUEUE))
+    assert creation.token
+
+
+def test_what_was_cut_off_in_its_creation_is_finished_by_an_update(
+    engine: Engine, cloud: Cloud
+) -> None:
+    token = "aws:ec2/securityGroup:SecurityGroup"
+    group = {"GroupId": "sg-1", "GroupName": "g", "Description": "d", "VpcId": "vpc-1"}
+    cloud.answers["DescribeSecurityGroups"] = {"SecurityGroups": [group]}
+    cloud.answers["RevokeSecurityGroupEgress"] = AwsError("x", "InvalidPermission.NotFound", "no")
+    inputs, _ = engine.check(token, {"name": "g", "description": "d", "vpcId": "vpc-1"})
+    known = {key: value for key, value in inputs.items() if not key.startswith("__")}
+    outputs = engine.update(token, "sg-1", known, inputs, inputs)
+    assert outputs["arn"].endswith("security-group/sg-1")
+    assert len(cloud.requests("RevokeSecurityGroupEgress")) == 1
+    assert cloud.requests("CreateTags")[0]["Tags"] == [{"Key": "Project", "Value": "twin"}]
+    engine.update(token, "sg-1", outputs, inputs, inputs)
+    assert len(cloud.requests("RevokeSecurityGroupEgress")) == 1
+
+
 def test_an_update_sends_what_changed(engine: Engine, cloud: Cloud, queue: Any) -> None:
     id_, outputs, inputs, attributes = queue
     attributes["VisibilityTimeout"] = "45"

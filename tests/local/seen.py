@@ -352,25 +352,7 @@ class Seen:
                 assert dimensions == (alarm.inputs.get("dimensions") or {})
 
     def test_the_account_holds_nothing_that_the_program_did_not_make(self, deployed: Local) -> None:
-        known = {
-            str(value)
-            for each in deployed.all()
-            for value in (
-                each.id,
-                *(each.outputs.get(key) for key in _NAMES),
-                *(each.inputs.get(key) for key in _NAMES),
-            )
-            if value
-        }
-        main = main_route_tables_and_default_groups(deployed)
-        strange = {
-            thing
-            for thing in deployed.account.holds() - deployed.baseline()
-            if not ({thing.name, thing.name.removeprefix("/hostedzone/")} & known)
-            and thing.name not in main
-            and not is_cluster_member(thing, known)
-        }
-        assert strange == set()
+        assert unknown_to_the_state(deployed) == set()
 
     def test_no_secret_stands_in_the_state_in_plain_text(self, deployed: Local) -> None:
         state = deployed.state()
@@ -430,6 +412,28 @@ def main_route_tables_and_default_groups(deployed: Local) -> set[str]:
         table["RouteTableId"]
         for table in tables
         if any(each.get("Main") for each in table["Associations"])
+    }
+
+
+def unknown_to_the_state(deployed: Local) -> set[Held]:
+    """What the account holds in both regions besides the stack's resources and what AWS makes."""
+    known = {
+        str(value)
+        for each in deployed.all()
+        for value in (
+            each.id,
+            *(each.outputs.get(key) for key in _NAMES),
+            *(each.inputs.get(key) for key in _NAMES),
+        )
+        if value
+    }
+    main = main_route_tables_and_default_groups(deployed)
+    return {
+        thing
+        for thing in deployed.account.holds() - deployed.baseline()
+        if not ({thing.name, thing.name.removeprefix("/hostedzone/")} & known)
+        and thing.name not in main
+        and not is_cluster_member(thing, known)
     }
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from local import cli
 from local.account import HOME_REGION, Account, Held
+from local.recovery import opened
 
 ROOT = Path(__file__).resolve().parents[2]
-CUT_OFF_SECONDS = 600
-_SECRET = "4dabf18193072939515e22adb298388d"  # how the engine marks a value in its state
+CUT_OFF_SECONDS = 1200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,17 +42,6 @@ class Deployed:
     def region(self) -> str:
         """Where it was made."""
         return str(self.inputs.get("region") or HOME_REGION)
-
-
-def opened(value: Any) -> Any:
-    """A value of an exported state with its secrets opened."""
-    if isinstance(value, dict):
-        if _SECRET in value and "plaintext" in value:
-            return json.loads(value["plaintext"])
-        return {key: opened(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [opened(part) for part in value]
-    return value
 
 
 class Local:

@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import time
 
 import pytest
 
@@ -93,47 +91,3 @@ def test_down_leaves_nothing_and_stops_the_emulator(deployed: Local) -> None:
     assert "kept on purpose" not in said.stdout
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", deployed.port), timeout=2)
-
-
-def test_up_that_was_interrupted_goes_on_from_there(local: Local) -> None:
-    interrupted = begun(local)
-    interrupted.send_signal(signal.SIGINT)
-    said, complained = interrupted.communicate(timeout=120)
-    assert interrupted.returncode == 130, said + complained
-    assert complained.strip().splitlines()[-1].startswith("error: interrupted")
-    made = len(local.resources())
-    assert made > 0
-    local.do("up")
-    assert len(local.resources()) > made
-    assert local.do("up") == {}
-
-
-def test_up_that_was_killed_goes_on_too(local: Local) -> None:
-    local.do("down")
-    killed = begun(local)
-    for pid in [*children(killed.pid), killed.pid]:
-        os.kill(pid, signal.SIGKILL)
-    killed.communicate()
-    assert "cut off" in local.run("status").stdout
-    local.do("up")
-    assert local.do("up") == {}
-
-
-def begun(local: Local) -> "subprocess.Popen[str]":
-    """An `up` that has made some of its resources and is at work on others."""
-    command = local.start("up")
-    assert command.stdout is not None
-    until = time.monotonic() + 120
-    for line in command.stdout:
-        if " aws:ec2:SecurityGroup " in line and "created" in line:
-            break
-        assert time.monotonic() < until
-    return command
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started and that still run."""
-    said = subprocess.run(
-        ["ps", "-o", "pid=,comm=", "--ppid", str(pid)], capture_output=True, text=True
-    )
-    return [int(line.split()[0]) for line in said.stdout.splitlines() if "pulumi" in line]
