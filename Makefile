@@ -11,7 +11,7 @@ BIN = .venv/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview refresh down outputs status reset push secret restart edge cost test unit \
-  local-test check format bench fuzz diagram python
+  local-test check format interrupt changes bench fuzz diagram python
 
 help: ## What there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,14 @@ format: python ## Mend format and what the linter can
 	@$(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+interrupt: python ## Cut `up` and `down` off at N points of each, chosen by SEED, and see them go on
+	@$(READY)
+	POINTS=$(or $(N),20) SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s tests/local/test_interrupted.py
+
+changes: python ## Derive docs/changes.md: what changing each setting does
+	@$(READY)
+	$(BIN)/python -m local.changes
 
 bench: python ## Measure how long the local stack takes
 	@$(READY)
