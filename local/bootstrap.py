@@ -4,6 +4,7 @@ Runs on whatever Python the machine calls `python3`, so it keeps to the standard
 a syntax that old versions can read: only so can it tell their owners what is missing.
 """
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -36,8 +37,20 @@ def install(folder: Path, requirements: "list[Path]", label: str) -> Path:
     content = b"".join(path.read_bytes() for path in requirements)
     wanted = hashlib.sha256(content).hexdigest() + " {}.{}".format(*sys.version_info[:2])
     python = python_of(folder)
-    if stamp.exists() and stamp.read_text() == wanted and python.exists():
-        return python
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(str(folder.parent), os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # clones share some of these folders
+        if not (stamp.exists() and stamp.read_text() == wanted and python.exists()):
+            _fill(folder, requirements, label)
+            stamp.write_text(wanted)  # last, so that an interrupted installation is taken up again
+    finally:
+        os.close(lock)
+    return python
+
+
+def _fill(folder: Path, requirements: "list[Path]", label: str) -> None:
+    python = python_of(folder)
     print(f"Installing {label} (a minute, once) ...", file=sys.stderr, flush=True)
     usable = python.exists() and _version(python) == sys.version_info[:2]
     try:
@@ -57,8 +70,6 @@ def install(folder: Path, requirements: "list[Path]", label: str) -> Path:
         raise BootstrapError(
             f"could not install {label}: {reason}; is the package index reachable?"
         )
-    stamp.write_text(wanted)  # last, so that an interrupted installation is taken up again
-    return python
 
 
 def _version(python: Path) -> "tuple[int, ...]":

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
+from multiprocessing import get_context
 from typing import Any
 
 import pulumi
@@ -354,7 +355,8 @@ def type_of(urn: str) -> str:
 def all_plans() -> Iterator[tuple[str, Case, Plan]]:
     """Every case of the table with its plan."""
     cases = [(key, case) for key in settings() for case in CASES[key]]
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    # Not forked: a copy of a process with gRPC's threads may wait for ever for their locks.
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
         plans = pool.map(plan, *zip(*cases, strict=True))
         for (key, case), found in zip(cases, plans, strict=True):
             yield key, case, found

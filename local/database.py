@@ -9,6 +9,7 @@ by SCRAM with channel binding, the instance's user and database. It lives as lon
 import json
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -141,7 +142,9 @@ def _programs() -> Path | None:
 def _free_address() -> str | None:
     """A loopback address whose port is free. Linux has sixteen million, others one."""
     first = ["127.0.0.1"] if sys.platform != "linux" else []
-    for candidate in first or [f"127.54.32.{number}" for number in range(1, 255)]:
+    # In no order: two stacks that look at the same time shall not both take the first one.
+    chosen = random.sample(range(1, 255), 254)
+    for candidate in first or [f"127.54.32.{number}" for number in chosen]:
         with socket.socket() as probe:
             try:
                 probe.bind((candidate, PORT))
