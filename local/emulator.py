@@ -168,6 +168,8 @@ def environment(port: int, home: Path, scratch: Path, behind: str) -> dict[str, 
         "REDIS_HOST": HOST,
         "REDIS_PORT": "6379",
         "LOG_LEVEL": "WARNING",
+        # Whether the emulator holds every call against its caller's policies; ours is the root's.
+        "AUTH": os.environ.get("OTAKARO_AUTH", "false"),
     }
 
 
