@@ -70,7 +70,7 @@ test: python ## All tests: unit, contract, security, local
 
 unit: python ## Tests without engine, emulator or network, in seconds
 	@$(READY)
-	$(BIN)/python -m pytest tests/unit tests/contract tests/edge tests/security --ignore tests/security/test_audit.py
+	$(BIN)/python -m pytest tests/unit tests/contract tests/edge tests/handbook tests/security --ignore tests/security/test_audit.py
 
 local-test: python ## Tests against the real engine and the emulator
 	@$(READY)

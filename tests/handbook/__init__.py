@@ -1,0 +1,1 @@
+"""The handbook is checked as the program is: its links, its commands, its tables."""

@@ -1,0 +1,57 @@
+"""Whoever is woken by an alarm finds the page for it."""
+
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from local.record import ROOT, Recording, configuration, record_program
+from tests.unit.conftest import SWITCHES
+
+RUNBOOKS = ROOT / "docs" / "runbooks"
+INDEX = (RUNBOOKS / "README.md").read_text(encoding="utf-8")
+# The parts that every runbook has, each as a heading or in bold.
+PARTS = ("Symptom", "First look", "Decide", "It is over when", "Afterwards")
+
+
+def patterns() -> list[str]:
+    """The alarms' keys of the index, such as '*-unhealthy'."""
+    table = INDEX.partition("## By alarm")[2]
+    return re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+
+
+def keys(recording: Recording, prefix: str) -> set[str]:
+    """The alarms' keys of a program."""
+    alarms = recording["cloudwatch/metricAlarm:MetricAlarm"]
+    composite = recording["cloudwatch/compositeAlarm:CompositeAlarm"]
+    return {name.removeprefix(f"{prefix}-alarm-") for name in [*alarms, *composite]}
+
+
+@pytest.fixture(scope="module")
+def alarms() -> set[str]:
+    """Every alarm that any of the configurations has."""
+    production = configuration("production")
+    switched = production | SWITCHES
+    return keys(record_program(production), production["otakaro:namePrefix"]) | keys(
+        record_program(switched), switched["otakaro:namePrefix"]
+    )
+
+
+def test_every_alarm_has_a_runbook(alarms: set[str]) -> None:
+    """A new alarm gets a row in docs/runbooks/README.md, "By alarm"."""
+    assert alarms
+    assert {key for key in alarms if not any(fnmatch(key, each) for each in patterns())} == set()
+
+
+def test_every_row_of_the_index_has_an_alarm(alarms: set[str]) -> None:
+    assert [each for each in patterns() if not any(fnmatch(key, each) for key in alarms)] == []
+
+
+@pytest.mark.parametrize(
+    "page", sorted(RUNBOOKS.glob("[a-z]*.md")), ids=lambda page: str(page.name)
+)
+def test_a_runbook_has_all_its_parts_and_is_in_the_index(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert [part for part in PARTS if part not in text] == []
+    assert f"({page.name}" in INDEX
