@@ -1,0 +1,57 @@
+"""What a picture says, before anything has a place on the sheet."""
+
+import json
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Part:
+    """A node: one resource, or several of a kind that stand together.
+
+    Args:
+        group: the box it stands in, one of `places.GROUPS`; empty for people.
+        box: a smaller box within the group, such as all distributions; empty for none.
+        key: the resource's name, or a word for several of them.
+        label: what a person calls it, in lines.
+        icon: a file of the icons' package, without its ending.
+        service: it is one of those that the box stands for when an arrow ends at the box.
+    """
+
+    group: str
+    box: str
+    key: str
+    label: str
+    icon: str
+    service: bool = False
+
+
+@dataclass(frozen=True, order=True)
+class Arrow:
+    """From one part to another: requests, images, events or notes, and a word or two about them."""
+
+    start: str
+    end: str
+    kind: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All parts and arrows; the text form is what a test compares with the program."""
+
+    parts: tuple[Part, ...]
+    arrows: tuple[Arrow, ...]
+
+    def __getitem__(self, key: str) -> Part:
+        return next(part for part in self.parts if part.key == key)
+
+    def text(self) -> str:
+        """One line a part and an arrow, so that a change of one is a change of one line."""
+        parts = [[p.group, p.box, p.key, p.label] for p in self.parts]
+        arrows = [[a.start, a.end, a.kind, a.label] for a in self.arrows]
+        lines = {"parts": parts, "arrows": arrows}
+        blocks = [
+            f'"{name}": [\n' + ",\n".join(json.dumps(row) for row in rows) + "\n]"
+            for name, rows in lines.items()
+        ]
+        return "{\n" + ",\n".join(blocks) + "\n}"
