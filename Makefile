@@ -93,9 +93,10 @@ interrupt: python ## Cut `up` and `down` off at N points of each, chosen by SEED
 	@$(READY)
 	POINTS=$(or $(N),20) SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s tests/local/test_interrupted.py
 
-changes: python ## Derive docs/changes.md: what changing each setting does
+changes: python ## Derive docs/changes.md and docs/settings.md: what changing each setting does and costs
 	@$(READY)
 	$(BIN)/python -m local.changes
+	$(BIN)/python -m local.settings_page
 
 bench: python ## Measure how long the local stack takes
 	@$(READY)

@@ -389,7 +389,7 @@ def _row(key: str, case: Case, found: Plan) -> str:
     production = configuration("production")
     full = key if ":" in key else f"{PROJECT}:{key}"
     before = case.base if case.base is not None else production.get(full, "")
-    change = "another" if full in SECRET else f"{_value(before)} → {_value(case.to)}"
+    change = "another" if full in SECRET else f"{shown(before)} → {shown(case.to)}"
     if case.along:
         change += ", with " + ", ".join(f"`{name}={to}`" for name, to in case.along.items())
     notes = [case.note, *_aws_notes(found)]
@@ -426,7 +426,8 @@ def _aws_notes(found: Plan) -> Iterator[str]:
                 yield note
 
 
-def _value(text: str) -> str:
+def shown(text: str) -> str:
+    """A setting's value as the documents write it."""
     try:
         parsed = json.loads(text)
     except ValueError:
@@ -464,6 +465,9 @@ def main() -> int:
     console.note(
         f"{DOCUMENT.relative_to(ROOT)}: {len(plans)} changes of {len(settings())} settings"
     )
+    from local import settings_page  # which reads this document
+
+    settings_page.write(known=settings_page.read_months())
     return 0
 
 

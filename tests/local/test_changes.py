@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from local import settings_page
 from local.changes import (
     CASES,
     DATA,
@@ -125,3 +126,9 @@ def test_another_prefix_is_refused_before_anything_is_touched(deployed: Local, w
 def things(deployed: Local) -> list[tuple[str, str]]:
     """What the state holds: secrets are encrypted anew with each command."""
     return [(each["urn"], each.get("id", "")) for each in deployed.resources()]
+
+
+@pytest.mark.timeout(1200)
+def test_each_settings_example_costs_what_its_page_says() -> None:
+    """When this fails, `make changes` writes it anew."""
+    assert settings_page.months() == settings_page.read_months()
