@@ -1,23 +1,26 @@
 # Every target sees to what it needs: a bare Python 3.11 or newer is enough.
 PYTHON ?= python3
-STACK ?= local
+ACCOUNT ?=
+STACK ?= $(if $(filter aws,$(ACCOUNT)),production,local)
 SET ?=
 RUNS ?= 1000000
-export STACK LOCAL_PORT EDGE_PORT VALUE
+export ACCOUNT STACK LOCAL_PORT EDGE_PORT VALUE
 
 RUN = $(PYTHON) -m local
+OPERATE = $(PYTHON) -m $(if $(filter aws,$(ACCOUNT)),operate,local)
 READY = $(PYTHON) -m local.bootstrap
 BIN = .venv/bin
 # Two files at a time, the long ones in the order they stand in.
 TWO = --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh down outputs status reset push secret restart edge cost test unit \
+.PHONY: help up preview refresh down outputs reset push secret status logs shell psql restart edge cost test unit \
   local-test check format interrupt changes bench fuzz diagram python
 
 help: ## What there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
+	@echo '  ACCOUNT=aws             status, logs, shell, psql, restart: in the real account'
 	@echo '  STACK=production        its own configuration, with stand-in secrets (default: local)'
 	@echo '  SET="natGateways=2 ..." other values for settings, in up, preview and cost'
 	@echo '  PROFILE=small           a documented set of settings, in cost (production, resilient)'
@@ -41,9 +44,6 @@ down: python ## Remove every resource and stop the emulator
 outputs: python ## The stack's outputs
 	@$(RUN) outputs
 
-status: python ## What runs and what is deployed
-	@$(RUN) status
-
 reset: python ## End the emulator and forget the local state
 	@$(RUN) reset
 
@@ -54,8 +54,21 @@ push: python ## Push an image and watch its services roll: SERVICE=backend, terr
 secret: python ## Change a run-time secret and watch its readers restart: NAME=... (VALUE=..., else it asks)
 	@$(RUN) secret --name '$(NAME)'
 
-restart: python ## Deploy a service's image afresh: SERVICE=backend, terriamap or geoserver
-	@$(RUN) restart --service '$(SERVICE)'
+status: python ## How the stack fares: services, alarms, queue, certificates, backups
+	@$(OPERATE) status
+
+logs: python ## Follow the log of SERVICE=geoserver (SINCE=1h, FILTER=ERROR; FOLLOW=0 ends at the last line)
+	@$(OPERATE) logs --service '$(SERVICE)' --since '$(SINCE)' --filter '$(FILTER)' \
+	  $(if $(filter 0,$(FOLLOW)),--once)
+
+shell: python ## Open a shell in a running task of SERVICE=geoserver
+	@$(OPERATE) shell --service '$(SERVICE)'
+
+psql: python ## Open the database's prompt, by way of a running task
+	@$(OPERATE) psql
+
+restart: python ## Deploy the image of SERVICE=geoserver afresh and watch (YES=1 doesn't ask)
+	@$(OPERATE) restart --service '$(SERVICE)' $(if $(filter-out 0,$(YES)),--yes)
 
 cost: STACK = production
 cost: python ## What a month costs, and what SET=... or PROFILE=... makes of it

@@ -1,4 +1,4 @@
-"""The commands: up, preview, refresh, down, outputs, status, reset; push, secret, restart; edge."""
+"""The commands: up, preview, refresh, down, outputs, reset; push, secret; edge; operate's own."""
 
 import argparse
 import os
@@ -11,7 +11,18 @@ from typing import Any
 
 from pulumi.automation.errors import CommandError
 
-from local import bootstrap, console, cost, emulator, lock, paths, report, rolling, stackfile
+from local import (
+    bootstrap,
+    console,
+    cost,
+    emulator,
+    lock,
+    operating,
+    paths,
+    report,
+    rolling,
+    stackfile,
+)
 from local.account import Held
 from local.edge.command import edge
 from local.errors import LocalError
@@ -19,6 +30,7 @@ from local.events import Steps
 from local.process import Interrupted
 from local.session import Memory, explain, opened
 from local.workspace import Workspace, forget_the_users_cloud
+from operate import commands as operate
 from review.changes import Changes, markdown
 
 INTERRUPTED = 130
@@ -108,28 +120,25 @@ def outputs(arguments: argparse.Namespace) -> None:
     report.outputs(values, show_secrets=arguments.show_secrets)
 
 
-def status(_arguments: argparse.Namespace) -> None:
-    """Show what runs and what is deployed."""
-    running = emulator.running()
-    told = f"process {running.pid}, {running.endpoint}" if running else "not running"
-    console.OUT.print(f"emulator: {told}", markup=False)
-    for stack in stackfile.STACKS:
-        workspace = Workspace(stack)
-        recorded = workspace.recorded
-        if not recorded:
-            console.OUT.print(f"{stack}: not deployed")
-            continue
-        cut_off = " (the last command was cut off: `make up` mends it)"
-        note = cut_off if (workspace.folder / "running").exists() else ""
-        console.OUT.print(f"{stack}: {len(recorded)} resources{note}")
-
-
 def reset(_arguments: argparse.Namespace) -> None:
     """Forget everything local: end the emulator, remove state and secrets."""
     with lock.exclusive():
         emulator.stop()
         shutil.rmtree(paths.state(), ignore_errors=True)
     console.OUT.print("The emulator has stopped and the local state is gone")
+
+
+def refuse_real(account: str, command: str) -> None:
+    """Raise LocalError when the user means another account than the emulated one."""
+    if account in ("", "emulated"):
+        return
+    names = ", ".join(run.__name__ for run in operating.COMMANDS)
+    if account != "aws":
+        raise LocalError(f"ACCOUNT={account} is none: leave it out, or ACCOUNT=aws for {names}")
+    raise LocalError(
+        f"`make {command}` is for the emulated AWS alone, so nothing was done: ACCOUNT=aws is for "
+        f'{names}; README, "Production", tells what deploys to a real account'
+    )
 
 
 def refuse_protected(stack: str, recorded: Iterable[Mapping[str, Any]]) -> None:
@@ -169,8 +178,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m local", description="The program on an emulated AWS, by the real engine."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    rolls = (rolling.push, rolling.secret, rolling.restart)
-    for run in (up, preview, refresh, down, outputs, status, reset, *rolls, edge, cost.cost):
+    rolls = (rolling.push, rolling.secret)
+    own = (up, preview, refresh, down, outputs, reset, *rolls, edge, cost.cost)
+    for run in (*own, *operating.COMMANDS):
         command = commands.add_parser(run.__name__, help=(run.__doc__ or "").splitlines()[0])
         command.set_defaults(run=run)
         default = cost.STACK if run is cost.cost else stackfile.STACKS[0]
@@ -185,6 +195,8 @@ def _parser() -> argparse.ArgumentParser:
             )
         if run in rolls:
             rolling.arguments(command, run.__name__)
+        if run in operating.COMMANDS:
+            operate.arguments(command, run.__name__)
         if run is cost.cost:
             cost.arguments(command)
         if run is outputs:
@@ -198,6 +210,7 @@ def main(words: list[str]) -> int:
     run: Callable[[argparse.Namespace], None] = arguments.run
     forget_the_users_cloud()
     try:
+        refuse_real(os.environ.get("ACCOUNT", ""), arguments.command)
         run(arguments)
     except (LocalError, bootstrap.BootstrapError) as error:
         console.error(str(error))

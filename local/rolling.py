@@ -1,4 +1,4 @@
-"""The commands that make services roll: push, secret, restart.
+"""The commands that make services roll: push, secret.
 
 Each does one thing that people do on AWS and then looks on. What the rules, the queues and the
 function of the stack make of it is told step by step, with the seconds since.
@@ -42,9 +42,8 @@ _ENDED: Final = frozenset({"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLL
 
 def arguments(command: argparse.ArgumentParser, name: str) -> None:
     """What a command of these takes."""
-    if name in ("push", "restart"):
-        command.add_argument("--service", default="", help=", ".join(SERVICES))
     if name == "push":
+        command.add_argument("--service", default="", help=", ".join(SERVICES))
         command.add_argument("--image", help="an image that there is, instead of a small new one")
         command.add_argument("--tag", help="its tag (default: a new one)")
         command.add_argument(
@@ -100,20 +99,6 @@ def secret(arguments: argparse.Namespace) -> None:
     watch.begin(f"{name} has version {version}; a restart waits a minute for more edits")
     watch.follow(expected=f" {name}:")
     rollout.tell_what_waits(readers)
-
-
-def restart(arguments: argparse.Namespace) -> None:
-    """Deploy a service's image afresh."""
-    rollout = Rollout.of(arguments.stack)
-    services = rollout.services_of(rollout.repository(arguments.service))
-    watch = Watch(rollout, services)
-    for service in services:
-        rollout.account.client("ecs").update_service(
-            cluster=rollout.cluster, service=service, forceNewDeployment=True
-        )
-    watch.begin(f"new deployments of {', '.join(services)} asked for")
-    watch.follow()
-    rollout.tell_what_waits(services)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,7 +108,9 @@ class Workspace:
 def run_program() -> None:
     """Run the program as `pulumi up` does: from its folder, its modules read afresh."""
     inside = str(paths.ROOT) + os.sep
-    mine = tuple(str(paths.ROOT / part) for part in ("local", "review", "tests", ".venv"))
+    mine = tuple(
+        str(paths.ROOT / part) for part in ("local", "operate", "review", "tests", ".venv")
+    )
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None) or ""
         if file.startswith(inside) and not file.startswith(mine) and name != "__main__":

@@ -5,7 +5,10 @@ for the end of their burst, those tests run that touch none of its readers.
 """
 
 import json
+import os
+import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ import dxf
 import pytest
 
 from local import images
-from tests.local.stack import Local
+from tests.local.stack import ROOT, Local
 
 STACK = "local"
 PREFIX = "otakaro-local"
@@ -154,6 +157,10 @@ def test_a_push_to_a_stack_that_is_not_deployed_is_told(local: Local) -> None:
         (("push", "--service", "backend", "--image", "oci:/nowhere"), "there is no /nowhere"),
         (("push", "--service", "backend", "--image", "README.md"), "README.md is no archive"),
         (("secret", "--name", "OTHER"), "OTHER is no parameter"),
+        (("restart", "--service", "frontend"), "geoserver, terriamap, backend"),
+        (("logs", "--service", "geoserver", "--since", "soon"), "SINCE=soon is no length of time"),
+        (("shell", "--service", "geoserver"), "no container runs on the emulated AWS"),
+        (("psql",), "ACCOUNT=aws means the real account"),
         (("secret", "--name", "NIWA_API_KEY"), "there is no value"),
     ],
 )
@@ -358,6 +365,81 @@ def test_an_older_image_under_a_new_tag_is_a_rollback_by_hand(world: World, olde
     assert before != world.tagged(f"{PREFIX}-backend-ecr", "v2")
     assert [world.image(service) for service in BACKEND] == [before, before]
     assert world.tagged(f"{PREFIX}-backend-ecr", "live") == before
+
+
+def test_status_shows_what_was_pushed_and_what_failed(world: World) -> None:
+    said = world.local.run("status")
+    assert said.returncode == 0, said.stdout + said.stderr
+    rows = {line.lstrip("! ").split()[0]: line for line in said.stdout.splitlines() if line.strip()}
+    for service in BACKEND:
+        row = rows[service.removeprefix(f"{PREFIX}-")]
+        running, desired = world.tasks(service)
+        assert row.startswith("  ")
+        assert f"{running} of {desired} " in row
+        assert "v1" in row  # the image has both tags
+        assert "back-to-v1" in said.stdout
+        assert (world.image(service) or "none")[:19] in said.stdout
+    assert rows["terriamap"].startswith("  ")
+    assert "0 of 0" in said.stdout
+    assert max(len(line) for line in said.stdout.splitlines()) <= 100
+
+
+def test_a_real_accounts_status_is_the_same_screen(world: World) -> None:
+    """The way that the chain of credentials leads, which ends at the emulator here."""
+    account = {"AWS_ACCESS_KEY_ID": "123456789012", "AWS_SECRET_ACCESS_KEY": "x"}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    said = subprocess.run(
+        [sys.executable, "-m", "operate", "status", "--stack", STACK],
+        cwd=ROOT,
+        env={**kept, **account, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{world.local.port}"},
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode == 0, said.stderr
+    first, *screen = said.stdout.splitlines()
+    assert first.startswith(f"{PREFIX} in AWS account 123456789012, ap-southeast-2")
+    emulated = world.local.run("status").stdout.splitlines()
+    ours = next(number for number, line in enumerate(emulated) if line.startswith(PREFIX))
+    tasks = re.compile(r" \d+ of \d+ ")
+    rows = [line for line in screen if tasks.search(line)]
+    assert [row.split()[:6] for row in rows] == [
+        line.split()[:6] for line in emulated[ours:] if tasks.search(line)
+    ]
+    assert len(rows) == len(world.services)
+
+
+def test_logs_show_the_lines_of_a_service_as_they_come(world: World) -> None:
+    logs, group = world.local.aws("logs"), f"/ecs/{GEOSERVER}"
+    logs.create_log_stream(logGroupName=group, logStreamName="task/x/0123456789abcdef")
+
+    def write(text: str) -> None:
+        logs.put_log_events(
+            logGroupName=group,
+            logStreamName="task/x/0123456789abcdef",
+            logEvents=[{"timestamp": int(time.time() * 1000), "message": text}],
+        )
+
+    write("a line before")
+    reading = world.local.start("logs", "--service", "geoserver")
+    try:
+        assert reading.stdout is not None
+        assert reading.stdout.readline().endswith("  geoserver/01234567  a line before\n")
+        write("a line since")
+        assert reading.stdout.readline().endswith("  geoserver/01234567  a line since\n")
+    finally:
+        reading.kill()
+        reading.communicate(timeout=20)
+    decided = world.local.run("logs", "--service", "rollout", "--since", "1h", "--once")
+    assert "Rolled: " in decided.stdout
+
+
+def test_a_restart_rolls_the_service_and_keeps_its_image(world: World) -> None:
+    before, image = world.counts(), world.image(BACKEND[1])
+    said = world.local.run("restart", "--service", "backend-flask")
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert world.counts() == before | {BACKEND[1]: before[BACKEND[1]] + 1}
+    assert world.image(BACKEND[1]) == image
+    assert f"{BACKEND[1]}: SUCCESSFUL, " in said.stdout
 
 
 def test_up_leaves_what_pushes_edits_and_failures_did(world: World) -> None:

@@ -1,0 +1,152 @@
+"""`make restart`: asked about on a real account, watched to its end."""
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from operate.errors import OperateError
+from operate.restart import restart
+from tests.unit.answers import Answer, Answers
+from tests.unit.running import deployed, well
+
+
+class Cloud:
+    """A stack whose services, once restarted, have a new deployment that ends so."""
+
+    def __init__(self, outcome: Answer, **changed: Mapping[str, Any]) -> None:
+        self.before, self.outcome = deployed(), outcome
+        self.restarted: list[str] = []
+        known = well(**changed)
+        self.answers = Answers(
+            known
+            | {
+                "ecs.ListServiceDeployments": self.listed,
+                "ecs.DescribeServiceDeployments": self.described,
+                "ecs.UpdateService": self.updated,
+            }
+        )
+
+    def listed(self, params: dict[str, Any]) -> Mapping[str, Any]:
+        number = self.restarted.count(params["service"])
+        arn = f"deployment/{params['service']}/{number}"
+        return {"serviceDeployments": [{"serviceDeploymentArn": arn}]}
+
+    def described(self, params: dict[str, Any]) -> Mapping[str, Any]:
+        (arn,) = params["serviceDeploymentArns"]
+        answer = self.before if arn.endswith("/0") else self.outcome
+        assert callable(answer)
+        return answer(params)
+
+    def updated(self, params: dict[str, Any]) -> Mapping[str, Any]:
+        assert params["cluster"] == "otakaro-dt-ecs"
+        assert params["forceNewDeployment"] is True
+        assert set(params) == {"cluster", "service", "forceNewDeployment"}
+        self.restarted.append(params["service"])
+        return {}
+
+    def restart(self, service: str, *, sure: bool = True, emulated: bool = False) -> list[str]:
+        """Restart it; what is told."""
+        said: list[str] = []
+        account = self.answers.account(emulated=emulated)
+        restart(account, service, sure=sure, pause=0, tell=said.append)
+        return said
+
+
+class Terminal(io.StringIO):
+    """Someone who types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_restart_is_told_to_its_end() -> None:
+    cloud = Cloud(deployed())
+    said = cloud.restart("geoserver")
+    assert cloud.restarted == ["otakaro-dt-geoserver"]
+    assert said[0] == (
+        "new deployments of otakaro-dt-geoserver asked for in AWS account 111122223333, "
+        "ap-southeast-2"
+    )
+    assert said[1].endswith(
+        "s  otakaro-dt-geoserver: SUCCESSFUL, 1 of 1 running, sha256:a1a1a1a1a1a1"
+    )
+
+
+def test_the_backend_is_both_services_of_its_image() -> None:
+    cloud = Cloud(deployed())
+    cloud.restart("backend")
+    assert cloud.restarted == ["otakaro-dt-backend-celery", "otakaro-dt-backend-flask"]
+
+
+def test_a_restart_that_fails_is_an_error_with_its_reason() -> None:
+    cloud = Cloud(deployed("ROLLBACK_SUCCESSFUL", reason="exit code 1", rollback=True))
+    with pytest.raises(OperateError) as told:
+        cloud.restart("terriamap")
+    assert "otakaro-dt-terriamap (exit code 1)" in str(told.value)
+    assert "`make logs SERVICE=terriamap ACCOUNT=aws`" in str(told.value)
+
+
+def test_a_deployment_at_work_is_not_overtaken() -> None:
+    cloud = Cloud(deployed())
+    cloud.before = deployed("ROLLBACK_IN_PROGRESS")
+    with pytest.raises(OperateError, match="is being deployed already"):
+        cloud.restart("geoserver")
+    assert cloud.restarted == []
+
+
+def test_a_service_without_tasks_is_not_restarted() -> None:
+    cloud = Cloud(deployed(), geoserver={"desiredCount": 0, "runningCount": 0})
+    with pytest.raises(OperateError, match="has no tasks to restart: it waits for"):
+        cloud.restart("geoserver")
+    assert cloud.restarted == []
+
+
+@pytest.mark.parametrize("typed", ["y\n", "yes\n", "Y\n"])
+def test_a_restart_goes_on_when_it_is_confirmed(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    typed: str,
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    cloud = Cloud(deployed())
+    cloud.restart("geoserver", sure=False)
+    assert cloud.restarted == ["otakaro-dt-geoserver"]
+    assert capsys.readouterr().out == (
+        "Restart otakaro-dt-geoserver in AWS account 111122223333, ap-southeast-2? "
+        "It is away meanwhile. [y/N] "
+    )
+
+
+@pytest.mark.parametrize("typed", ["\n", "n\n", "yep\n", "geoserver\n", ""])
+def test_a_restart_that_is_not_confirmed_is_none(
+    monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    cloud = Cloud(deployed())
+    with pytest.raises(OperateError, match="nothing was restarted"):
+        cloud.restart("geoserver", sure=False)
+    assert cloud.restarted == []
+
+
+def test_where_nobody_can_answer_nothing_restarts_and_the_way_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    cloud = Cloud(deployed())
+    with pytest.raises(OperateError) as told:
+        cloud.restart("terriamap", sure=False)
+    assert str(told.value) == (
+        "nobody is there to say whether otakaro-dt-terriamap shall restart in AWS account "
+        "111122223333, ap-southeast-2: `make restart SERVICE=terriamap YES=1 ACCOUNT=aws` does "
+        "not ask"
+    )
+    assert cloud.restarted == []
+
+
+def test_the_emulated_account_is_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    cloud = Cloud(deployed())
+    cloud.restart("geoserver", sure=False, emulated=True)
+    assert cloud.restarted == ["otakaro-dt-geoserver"]
