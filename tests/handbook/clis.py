@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 import botocore.exceptions
 import botocore.session
@@ -14,7 +15,7 @@ import jmespath  # type: ignore[import-untyped]
 import pulumi
 import yaml
 from botocore import xform_name
-from botocore.model import ListShape, OperationModel, Shape, StructureShape
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from pulumi.runtime import set_all_config
 
 from local.record import ROOT, SECRETS, configuration, record
@@ -88,7 +89,8 @@ def _aws(words: Sequence[str], whole: bool) -> Iterator[str]:
         yield f"aws {service} has no operation {operation!r}"
         return
     options = list(_options(rest))
-    yield from _global_values(options)
+    answer = None if custom is not None else _operations(service)[operation].output_shape
+    yield from _global_values(options, answer)
     if custom is not None:
         yield from _custom(options, custom)
         return
@@ -123,17 +125,55 @@ def _options(words: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
         yield option, values
 
 
-def _global_values(options: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
+def _global_values(options: Iterable[tuple[str, list[str]]], answer: Shape | None) -> Iterator[str]:
     for option, values in options:
         if option == "query" and values:
             try:
                 with warnings.catch_warnings():  # of literals between backticks, which are taken
                     warnings.simplefilter("ignore", PendingDeprecationWarning)
-                    jmespath.compile(values[0])
+                    parsed = jmespath.compile(values[0]).parsed
             except jmespath.exceptions.JMESPathError as error:
                 yield f"--query {values[0]!r}: {str(error).splitlines()[0]}"
+                continue
+            names = _names(answer)
+            if names is not None:
+                asked = set(_fields(parsed)) - names
+                yield from (f"--query: the answer has no {name}" for name in sorted(asked))
         if option == "output" and values and values[0] not in _OUTPUTS:
             yield f"--output {values[0]} is none of {', '.join(sorted(_OUTPUTS))}"
+
+
+def _names(shape: Shape | None) -> set[str] | None:
+    """Every name that an answer may have in it; None where it may have any."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    queue = [shape] if shape is not None else []
+    while queue:
+        each = queue.pop()
+        if each.name in seen:
+            continue
+        seen.add(each.name)
+        if isinstance(each, StructureShape):
+            found |= set(each.members)
+            queue += each.members.values()
+        elif isinstance(each, ListShape):
+            queue.append(each.member)
+        elif isinstance(each, MapShape):
+            keys = getattr(each.key, "enum", [])
+            if not keys:
+                return None
+            found |= set(keys)
+            queue.append(each.value)
+    return found
+
+
+def _fields(node: Mapping[str, Any]) -> Iterator[str]:
+    """The names that a parsed query asks for."""
+    if node["type"] == "field":
+        yield node["value"]
+    for child in node["children"]:
+        if isinstance(child, Mapping):  # a slice's are numbers
+            yield from _fields(child)
 
 
 def _custom(options: Iterable[tuple[str, list[str]]], known: tuple[str, str]) -> Iterator[str]:

@@ -84,6 +84,7 @@ WRONG = [
     ("aws rds delete-db-instance --db-instance-identifier", "has no value"),
     ("aws rds delete-db-instance --db-instance-identifier a --force", "no option --force"),
     ("aws rds describe-db-instances --query 'DBInstances['", "Invalid jmespath"),
+    ("aws rds describe-db-instances --query 'DBInstances[].Engin'", "answer has no Engin"),
     ("aws rds describe-db-instances --output csv", "--output csv is none of"),
     ("aws rds modify-db-instance --db-instance-identifier a --multi-az true", "takes no value"),
     ("aws ecs update-service --service a --desired-count one", "takes a number"),
