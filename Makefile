@@ -58,8 +58,8 @@ status: python ## How the stack fares: services, alarms, queue, certificates, ba
 	@$(OPERATE) status
 
 logs: python ## Follow the log of SERVICE=geoserver (SINCE=1h, FILTER=ERROR; FOLLOW=0 ends at the last line)
-	@$(OPERATE) logs --service '$(SERVICE)' --since '$(SINCE)' --filter '$(FILTER)' \
-	  $(if $(filter 0,$(FOLLOW)),--once)
+	@$(OPERATE) logs --service '$(SERVICE)' --since '$(SINCE)' \
+	  --filter='$(subst ','\'',$(value FILTER))' $(if $(filter 0,$(FOLLOW)),--once)
 
 shell: python ## Open a shell in a running task of SERVICE=geoserver
 	@$(OPERATE) shell --service '$(SERVICE)'

@@ -29,8 +29,11 @@ def logs(account: Account, arguments: argparse.Namespace) -> None:
     note(f"{', '.join(groups)} in {account.title}")
     tail = log.Tail(account.client("logs"), groups, since, arguments.filter)
     events = tail.more() if arguments.once else log.follow(tail, pause=2.0)
-    for event in events:
-        print(harmless(str(event)), flush=True)
+    try:
+        for event in events:
+            print(harmless(str(event)), flush=True)
+    except KeyboardInterrupt:
+        return  # as it is meant to end
 
 
 def shell(account: Account, arguments: argparse.Namespace) -> None:

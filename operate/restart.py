@@ -48,8 +48,26 @@ def restart(
         ecs.update_service(
             cluster=account.stack.cluster, service=each.name, forceNewDeployment=True
         )
-    began = time.monotonic()
     tell(f"new deployments of {', '.join(names)} asked for in {account.title}")
+    try:
+        failed = _watch(services, before, pause=pause, tell=tell)
+    except KeyboardInterrupt as error:
+        raise OperateError(
+            f"interrupted; the deployments go on by themselves, {account.command('status')} tells "
+            "how they end"
+        ) from error
+    if failed:
+        raise OperateError(
+            f"the restart failed, and what ran before still does: {', '.join(failed)}; "
+            f"{account.command(f'logs SERVICE={service}')} tells more"
+        )
+
+
+def _watch(
+    services: Services, before: Sequence[Service], *, pause: float, tell: Callable[[str], None]
+) -> list[str]:
+    """Tell how each new deployment ends; those that failed, with the reason."""
+    began = time.monotonic()
     failed = []
     for each in _ended(services, before, pause=pause):
         assert each.deployment is not None  # noqa: S101 - it has ended
@@ -60,11 +78,7 @@ def restart(
         )
         if each.deployment.status != "SUCCESSFUL":
             failed.append(f"{each.name} ({each.deployment.reason or each.deployment.status})")
-    if failed:
-        raise OperateError(
-            f"the restart failed, and what ran before still does: {', '.join(failed)}; "
-            f"{account.command(f'logs SERVICE={service}')} tells more"
-        )
+    return failed
 
 
 def _refuse(account: Account, services: Sequence[Service]) -> None:

@@ -1,5 +1,6 @@
 """Which account and stack a command means, and what is said when it can't be reached."""
 
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -130,6 +131,13 @@ def test_no_command_takes_the_emulated_account_for_a_real_one(
     done = make(*words)
     assert done.returncode != 0
     assert done.stderr.startswith(f"error: {expected}")
+
+
+def test_a_filter_reaches_the_command_as_it_was_typed() -> None:
+    typed = """{ $.status = 'it is' && $.a = "b" }"""
+    said = make("-n", "logs", f"FILTER={typed}", "SERVICE=geoserver").stdout
+    words = shlex.split(said.replace("\\\n", " "))
+    assert f"--filter={typed}" in words
 
 
 def test_commands_in_messages_mean_the_same_account() -> None:

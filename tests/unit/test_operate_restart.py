@@ -150,3 +150,13 @@ def test_the_emulated_account_is_not_asked_about(monkeypatch: pytest.MonkeyPatch
     cloud = Cloud(deployed())
     cloud.restart("geoserver", sure=False, emulated=True)
     assert cloud.restarted == ["otakaro-dt-geoserver"]
+
+
+def test_ctrl_c_ends_the_watching_not_the_restart() -> None:
+    def interrupted(_params: dict[str, Any]) -> Mapping[str, Any]:
+        raise KeyboardInterrupt
+
+    cloud = Cloud(interrupted)
+    with pytest.raises(OperateError, match="the deployments go on by themselves, `make status"):
+        cloud.restart("geoserver")
+    assert cloud.restarted == ["otakaro-dt-geoserver"]

@@ -6,6 +6,7 @@ Neither AWS nor the emulator is asked for a session: the emulated AWS has no ECS
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -90,7 +91,29 @@ def test_the_prompt_is_opened_in_a_task_of_the_api_without_a_password_on_the_lin
     assert "$POSTGRES_PASSWORD" in PROMPT
 
 
-def inside(folder: Path, command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+# What the application's Python has, as far as the prompt goes: it says whom it was called by.
+DRIVER = """
+class Error(Exception): pass
+class Cursor:
+    description, statusmessage = None, "SELECT 2"
+    def __enter__(self): return self
+    def __exit__(self, *_): pass
+    def __iter__(self): return iter([(1, None), (2, "two")])
+    def execute(self, text):
+        if "wrong" in text: raise Error("there is an error")
+        self.description = [("number",), ("name",)]
+        print("execute", repr(text))
+class Database:
+    cursor = Cursor
+def connect(**given):
+    print("connect", sorted(given.items()))
+    return Database()
+"""
+
+
+def inside(
+    folder: Path, command: str, typed: str = "", **environment: str
+) -> "subprocess.CompletedProcess[str]":
     """What the agent in the container does: split as a shell would, and run without one."""
     return subprocess.run(
         shlex.split(command),
@@ -105,7 +128,7 @@ def inside(folder: Path, command: str, **environment: str) -> "subprocess.Comple
         },
         capture_output=True,
         text=True,
-        input="",
+        input=typed,
     )
 
 
@@ -117,6 +140,33 @@ def test_in_the_container_psql_gets_the_password_by_its_environment(tmp_path: Pa
         "-h database.otakaro-dt.internal -p 5432 -U otakaro otakaro",
         PASSWORD,
     ]
+
+
+def test_in_a_container_without_psql_python_reads_statements(tmp_path: Path) -> None:
+    (tmp_path / "psycopg2.py").write_text(DRIVER)
+    (tmp_path / "python").symlink_to(sys.executable)
+    done = inside(
+        tmp_path,
+        PROMPT,
+        "select number,\nname from numbers;\nwrong;\n",
+        PATH=str(tmp_path),
+        PYTHONPATH=str(tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1:] == [
+        "No psql in this image: statements end with a semicolon, Ctrl-D leaves.",
+        "=> -> execute 'select number,\\nname from numbers;\\n'",
+        "number | name",
+        "1 | ",
+        "2 | two",
+        "SELECT 2",
+        "=> there is an error",
+        "=> ",
+    ]
+    assert done.stdout.splitlines()[0] == (
+        "connect [('dbname', 'otakaro'), ('host', 'database.otakaro-dt.internal'), "
+        f"('password', '{PASSWORD}'), ('port', '5432'), ('user', 'otakaro')]"
+    )
 
 
 def test_in_the_container_the_shell_is_bash_where_there_is_one(tmp_path: Path) -> None:
