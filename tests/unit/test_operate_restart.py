@@ -18,6 +18,7 @@ class Cloud:
     def __init__(self, outcome: Answer, **changed: Mapping[str, Any]) -> None:
         self.before, self.outcome = deployed(), outcome
         self.restarted: list[str] = []
+        self.lag = 0  # looks for which the record still has the deployment before
         known = well(**changed)
         self.answers = Answers(
             known
@@ -30,6 +31,9 @@ class Cloud:
 
     def listed(self, params: dict[str, Any]) -> Mapping[str, Any]:
         number = self.restarted.count(params["service"])
+        if number and self.lag:
+            self.lag -= 1
+            number -= 1
         arn = f"deployment/{params['service']}/{number}"
         return {"serviceDeployments": [{"serviceDeploymentArn": arn}]}
 
@@ -72,6 +76,13 @@ def test_a_restart_is_told_to_its_end() -> None:
     assert said[1].endswith(
         "s  otakaro-dt-geoserver: SUCCESSFUL, 1 of 1 running, sha256:a1a1a1a1a1a1"
     )
+
+
+def test_the_deployment_before_is_not_taken_for_the_new_one() -> None:
+    cloud = Cloud(deployed("ROLLBACK_SUCCESSFUL", reason="exit code 1", rollback=True))
+    cloud.lag = 3
+    with pytest.raises(OperateError, match="exit code 1"):
+        cloud.restart("geoserver")
 
 
 def test_the_backend_is_both_services_of_its_image() -> None:

@@ -187,6 +187,17 @@ def test_an_old_backup_is_marked() -> None:
     assert line(text, "until 5 h ago").startswith("! ")
 
 
+def test_the_emulated_account_which_backs_nothing_up_is_not_blamed() -> None:
+    instance = {"DBInstanceIdentifier": "otakaro-dt-pg", "DBInstanceStatus": "available"}
+    answers = well() | {
+        "rds.DescribeDBInstances": {"DBInstances": [instance]},
+        "backup.ListRecoveryPointsByResource": {"RecoveryPoints": []},
+    }
+    text = "\n".join(screen(Answers(answers).account(emulated=True)))
+    assert line(text, "no backup yet").startswith("  ")
+    assert line(text, "none yet").startswith("  ")
+
+
 def test_dead_letters_are_told_by_their_queue() -> None:
     text = seen(
         sqs__GetQueueAttributes=lambda params: {
