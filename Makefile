@@ -119,7 +119,7 @@ fuzz: python ## Throw RUNS requests (default: a million) at the edge's function,
 	@$(READY)
 	$(BIN)/python -m tests.lambdas.fuzz_basic_auth --runs $(RUNS)
 
-diagram: python ## Draw what the program deploys: asbuilt.png, asbuilt.svg
+diagram: python ## Draw what the program deploys: asbuilt.svg, docs/network.svg
 	@$(READY)
 	$(BIN)/python -m local.diagram
 

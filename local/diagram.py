@@ -8,41 +8,39 @@ import sys
 from pathlib import Path
 
 from local.picture.deployed import deployed
-from local.picture.layout import layout
-from local.picture.model import Picture
-from local.picture.svg import DARK, LIGHT, png, svg
+from local.picture.drawing import drawing
+from local.picture.network import network
+from local.picture.network_drawing import network_drawing
+from local.picture.svg import DARK, LIGHT, png
 from local.record import ROOT, Recording, configuration, record_program
 
-SOURCE = ROOT / "docs" / "asbuilt.json"
+DOCS = ROOT / "docs"
+SOURCE = DOCS / "asbuilt.json"
 SCALE = 1.6  # pixels for each unit: sharp at a README's width on a screen of twice the density
-
-
-def pictures(recording: Recording) -> dict[str, Picture]:
-    """All pictures of a recorded program."""
-    return {"asbuilt": deployed(recording)}
 
 
 def source(recording: Recording) -> str:
     """What the pictures say, as text: what a test compares with the program."""
-    blocks = [f'"{name}": {picture.text()}' for name, picture in pictures(recording).items()]
-    return "{\n" + ",\n".join(blocks) + "\n}\n"
+    pictures = {"asbuilt": deployed(recording).text(), "network": network(recording).text()}
+    return "{\n" + ",\n".join(f'"{name}": {text}' for name, text in pictures.items()) + "\n}\n"
 
 
-def draw(picture: Picture, title: str, path: Path, dark: Path) -> None:
-    """Write `picture` as PNG and SVG to `path`, and as a PNG for dark pages to `dark`."""
-    sheet = layout(picture)
-    light = svg(picture, sheet, LIGHT, title)
+def _write(path: Path, dark_path: Path, light: str, dark: str) -> None:
     path.with_suffix(".svg").write_text(light)
     path.with_suffix(".png").write_bytes(png(light, scale=SCALE))
-    dark.with_suffix(".png").write_bytes(png(svg(picture, sheet, DARK, title), scale=SCALE))
+    dark_path.with_suffix(".png").write_bytes(png(dark, scale=SCALE))
 
 
 def main() -> int:
     recording = record_program(configuration("production"))
-    for name, picture in pictures(recording).items():
-        draw(picture, "What the program deploys", ROOT / name, ROOT / "docs" / f"{name}-dark")
-        print(f"{name}: {len(picture.parts)} parts, {len(picture.arrows)} arrows")
+    picture, subnets = deployed(recording), network(recording)
+    light, dark = (drawing(picture, theme) for theme in (LIGHT, DARK))
+    _write(ROOT / "asbuilt", DOCS / "asbuilt-dark", light, dark)
+    light, dark = (network_drawing(subnets, theme) for theme in (LIGHT, DARK))
+    _write(DOCS / "network", DOCS / "network-dark", light, dark)
     SOURCE.write_text(source(recording))
+    print(f"asbuilt.svg: {len(picture.parts)} parts, {len(picture.arrows)} arrows")
+    print(f"docs/network.svg: {len(subnets.subnets)} subnets, {len(subnets.traffic)} permissions")
     return 0
 
 

@@ -125,7 +125,7 @@ def _label(resource: Resource, prefix: str) -> str:
     size = resource.inputs
     if resource.type.endswith("rds/instance:Instance"):
         days = size["backupRetentionPeriod"]
-        return f"PostgreSQL {size['engineVersion']}\nbackups: {days} days"
+        return f"PostgreSQL {size['engineVersion']}:\nbackups {days} days"
     if resource.type.endswith("replicationGroup:ReplicationGroup"):
         return f"Redis {size['engineVersion']}"
     name = re.sub(r"-(cdn|ecr)$", "", resource.name.removeprefix(prefix))
@@ -161,24 +161,30 @@ def _edge(recording: Recording) -> Iterator[Arrow]:
 
 def _inside(recording: Recording) -> Iterator[Arrow]:
     """Whoever has a security group that another's group lets in."""
-    holders: dict[str, set[str]] = {}
-    for resource in recording.resources:
-        for group in _security_groups(resource.inputs):
-            holders.setdefault(group, set()).add(resource.name)
-    for target in recording.of("efs/mountTarget:MountTarget"):
-        for group in target.inputs["securityGroups"]:
-            holders[group] = {target.inputs["fileSystemId"].removesuffix("-id")}
+    holding = holders(recording)
     for rule in recording.of("vpc/securityGroupIngressRule:SecurityGroupIngressRule"):
-        for start in holders.get(rule.inputs.get("referencedSecurityGroupId", ""), ()):
-            for end in holders.get(rule.inputs["securityGroupId"], ()):
+        for start in holding.get(rule.inputs.get("referencedSecurityGroupId", ""), ()):
+            for end in holding.get(rule.inputs["securityGroupId"], ()):
                 yield Arrow(start, end, "request")
     for rule in recording.of("vpc/securityGroupEgressRule:SecurityGroupEgressRule"):
         if rule.inputs.get("cidrIpv4") == "0.0.0.0/0":
-            for start in holders.get(rule.inputs["securityGroupId"], ()):
+            for start in holding.get(rule.inputs["securityGroupId"], ()):
                 yield Arrow(start, "ec2/natGateway:NatGateway", "request")
     for policy in recording.of("efs/backupPolicy:BackupPolicy"):
         disk = policy.inputs["fileSystemId"].removesuffix("-id")
         yield Arrow(disk, "efs/backupPolicy:BackupPolicy", "note")
+
+
+def holders(recording: Recording) -> dict[str, set[str]]:
+    """The names of what has each security group, by the group's id."""
+    found: dict[str, set[str]] = {}
+    for resource in recording.resources:
+        for group in _security_groups(resource.inputs):
+            found.setdefault(group, set()).add(resource.name)
+    for target in recording.of("efs/mountTarget:MountTarget"):
+        for group in target.inputs["securityGroups"]:
+            found[group] = {target.inputs["fileSystemId"].removesuffix("-id")}
+    return found
 
 
 def _security_groups(inputs: dict[str, Any]) -> list[str]:

@@ -12,11 +12,12 @@ from local.picture.places import ALARMS, DATA, EDGE, PRIVATE, PUBLIC, ROLLOUT, S
 from local.picture.text import width
 
 ICON, FONT, LINE = 42.0, 14.0, 16.5
-TITLE, PAD, GAP, BETWEEN = 24.0, 10.0, 12.0, 46.0
+TITLE, PAD, GAP, BETWEEN = 24.0, 10.0, 12.0, 40.0
 LEAST = 62.0  # width of a part with a short label
 MARGIN = 12.0
+SLANT = 8.0  # less than this is drawn straight
 APART = 13.0  # between arrows at one side of a box
-COLUMNS = frozenset({ROLLOUT, ALARMS})  # their story goes from left to right
+COLUMNS = frozenset({ROLLOUT})  # its story goes from left to right
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _grid(picture: Picture, group: str) -> list[list[Unit]]:
     ]
     if group == PRIVATE:
         return _rows_of_services(picture, units)
-    if group not in COLUMNS and group != EDGE:
+    if group not in (EDGE, ROLLOUT, ALARMS):
         return [[unit] for unit in units]
     lines: list[list[Unit]] = []
     for line in _layers(picture, units):
@@ -188,20 +189,24 @@ def _inner(picture: Picture, parts: list[Part]) -> list[Part]:
 
 
 def _layers(picture: Picture, units: list[Unit]) -> list[list[Unit]]:
-    """Each unit after all that have an arrow to it."""
+    """Each unit after all that have an arrow to it; one without arrows with the first."""
     of = {part.key: unit for unit in units for part in unit.parts}
     before: dict[Unit, set[Unit]] = {unit: set() for unit in units}
     for arrow in picture.arrows:
         if arrow.start in of and arrow.end in of and of[arrow.start] != of[arrow.end]:
             before[of[arrow.end]].add(of[arrow.start])
+    ends = {key for arrow in picture.arrows for key in (arrow.start, arrow.end)}
+    alone = [unit for unit in units if ends.isdisjoint(part.key for part in unit.parts)]
     lines: list[list[Unit]] = []
+    for unit in alone:
+        del before[unit]
     while before:
         line = [unit for unit, earlier in before.items() if not earlier & before.keys()]
         line = line or list(before)  # a circle stands in one line
         lines.append(line)
         for unit in line:
             del before[unit]
-    return lines
+    return [[*(lines or [[]])[0], *alone], *lines[1:]]
 
 
 def _rows_of_services(picture: Picture, units: list[Unit]) -> list[list[Unit]]:
@@ -377,6 +382,8 @@ def _routes(
             for n, side in zip(names, sides[arrow], strict=True)
         ]
         one, two = ports
+        if abs(one[0] - two[0]) < SLANT and sides[arrow][0] in ("top", "bottom"):
+            one = (two[0], one[1])
         bent = (one, two)
         if here != there:
             bent = (
@@ -416,17 +423,19 @@ def _labelled(
     """Put each label beside its arrow where it hides least, nearest to the middle."""
     frames = [*groups.values(), *boxes.values()]
     taken = [*parts.values()]
-    points = [point for route in routes for point in route.along()[::3]]
+    points = [point for route in routes for point in route.along()]
     for route in routes:
         if not route.arrow.label:
             yield route
             continue
-        w, way = width(route.arrow.label, FONT) + 6, route.along()[::3]
+        w, way = width(route.arrow.label, FONT) + 4, route.along()[::3]
 
         def hides(spot: tuple[float, Rect]) -> float:
             off, rect = spot
-            crossed = sum(_overlap(rect, Rect(x, y, 0.1, 0.1)) for x, y in points)
-            crossed += 10 * sum(_overlap(rect, f) and not _holds(f, rect) for f in frames)
+            left, right, top, bottom = rect.x, rect.right, rect.y, rect.bottom
+            crossed = 3 * sum(left < x < right and top < y < bottom for x, y in points)
+            crossed += 5 * sum(_overlap(rect, f) and not _holds(f, rect) for f in frames)
+            crossed += 6 * sum(_holds(f, rect) for f in frames)  # on open ground, if there's room
             return off + crossed + 50 * sum(_overlap(rect, other) for other in taken)
 
         spots = [

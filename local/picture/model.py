@@ -1,6 +1,7 @@
 """What a picture says, before anything has a place on the sheet."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -23,6 +24,11 @@ class Part:
     label: str
     icon: str
     service: bool = False
+
+    @property
+    def name(self) -> str:
+        """The label in one line, without what is said after a colon."""
+        return self.label.partition(":\n")[0].replace("\n", " ")
 
 
 @dataclass(frozen=True, order=True)
@@ -47,11 +53,18 @@ class Picture:
 
     def text(self) -> str:
         """One line a part and an arrow, so that a change of one is a change of one line."""
-        parts = [[p.group, p.box, p.key, p.label] for p in self.parts]
-        arrows = [[a.start, a.end, a.kind, a.label] for a in self.arrows]
-        lines = {"parts": parts, "arrows": arrows}
-        blocks = [
-            f'"{name}": [\n' + ",\n".join(json.dumps(row) for row in rows) + "\n]"
-            for name, rows in lines.items()
-        ]
-        return "{\n" + ",\n".join(blocks) + "\n}"
+        return rows(
+            {
+                "parts": [[p.group, p.box, p.key, p.label] for p in self.parts],
+                "arrows": [[a.start, a.end, a.kind, a.label] for a in self.arrows],
+            }
+        )
+
+
+def rows(tables: Mapping[str, Sequence[Sequence[str]]]) -> str:
+    """JSON with a line for each row of each table."""
+    blocks = [
+        f'"{name}": [\n' + ",\n".join(json.dumps(row) for row in table) + "\n]"
+        for name, table in tables.items()
+    ]
+    return "{\n" + ",\n".join(blocks) + "\n}"

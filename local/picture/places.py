@@ -31,7 +31,7 @@ PLACES: dict[str, Place] = {
     ),
     "wafv2/webAcl:WebAcl": Place(group=EDGE, icon="security/waf", counted="Firewall"),
     "ec2/natGateway:NatGateway": Place(
-        group=PUBLIC, icon="network/vpc", counted="NAT: {}\ngateway"
+        group=PUBLIC, icon="network/nat-gateway", counted="NAT\ngateway: {}"
     ),
     "lb/loadBalancer:LoadBalancer": Place(group=PUBLIC, icon="network/elastic-load-balancing"),
     "ecs/service:Service": Place(group=PRIVATE, icon="compute/fargate"),
@@ -56,9 +56,6 @@ PLACES: dict[str, Place] = {
     "sqs/queue:Queue": Place(group=ROLLOUT, icon="integration/simple-queue-service-sqs"),
     "cloudwatch/metricAlarm:MetricAlarm": Place(
         group=ALARMS, icon="management/cloudwatch", counted="{} alarms"
-    ),
-    "rds/eventSubscription:EventSubscription": Place(
-        group=ALARMS, icon="database/rds", counted="database\nevents"
     ),
     "cloudwatch/dashboard:Dashboard": Place(
         group=ALARMS, icon="management/cloudwatch", counted="dashboard"
@@ -110,6 +107,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "elasticache/parameterGroup:ParameterGroup",
         "elasticache/subnetGroup:SubnetGroup",
         "lambda/invocation:Invocation",
+        "rds/eventSubscription:EventSubscription",
         "rds/parameterGroup:ParameterGroup",
         "rds/subnetGroup:SubnetGroup",
         "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",

@@ -1,7 +1,7 @@
-"""A sheet as SVG that carries its icons and letters with it, and as PNG."""
+"""What the pictures are drawn with: SVG that carries its icons and letters with it, and PNG."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,9 +10,8 @@ from xml.sax.saxutils import escape
 import diagrams
 import resvg_py
 
-from local.picture.layout import FONT, ICON, LINE, TITLE, Sheet
-from local.picture.model import Picture
-from local.picture.text import FILES, embedded, width
+from local.picture.layout import FONT, ICON, LINE, TITLE, Rect
+from local.picture.text import FILES, embedded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,43 +46,35 @@ DARK = Theme(
     arrows={"request": "#58a6ff", "event": "#bc8cff", "image": "#f0883e", "note": "#8b949e"},
 )
 DASHES = {"request": "", "event": "6 4", "image": "2 3", "note": "1 4"}
-LEGEND = {
-    "request": "requests",
-    "event": "events",
-    "image": "read when a task starts",
-    "note": "what else belongs together",
-}
 _PEOPLE = frozenset({"general/user", "general/users"})
+# Dark lines on nothing: they get a ground of their own.
+_OUTLINES = frozenset(
+    f"network/{name}" for name in ("endpoint", "internet-gateway", "nat-gateway", "vpc-flow-logs")
+)
 
 
-def svg(picture: Picture, sheet: Sheet, theme: Theme, title: str) -> str:
-    """The picture as a text of SVG 1.1 that needs no other file."""
-    w, h = round(sheet.size[0]), round(sheet.size[1] + 2 * LINE)
-    kinds = {route.arrow.kind for route in sheet.routes}
-    legend = {kind: words for kind, words in LEGEND.items() if kind in kinds}
-    body = [*_body(picture, sheet, theme), *_legend(legend, h - LINE, w, theme)]
-    words = [*legend.values(), *sheet.groups, *sheet.boxes, *(part.label for part in picture.parts)]
-    words += [route.arrow.label for route in sheet.routes]
-    letters = "".join(sorted(set("".join(words)) - {"\n"}))
+def document(
+    body: Iterable[str], size: tuple[float, float], words: str, icons: Iterable[str], theme: Theme
+) -> str:
+    """An SVG that needs no other file, with these icons, and the letters of `words`."""
+    w, h = round(size[0]), round(size[1])
+    letters = "".join(sorted(set(words) - {"\n"}))
     fonts = "".join(
         f"@font-face{{font-family:Roboto;font-weight:{weight};src:url({file})}}"
         for weight, file in ((weight, embedded(weight, letters)) for weight in FILES)
     )
-    icons = sorted({part.icon for part in picture.parts})
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" '
+            f'viewBox="0 0 {w} {h}" width="{w}" height="{h}" '
             f'font-family="Roboto, Helvetica, Arial, sans-serif" font-size="{FONT:g}" '
             f'fill="{theme.text}">',
-            f"<title>{escape(title)}</title>",
             f"<style>{fonts}</style>",
             "<defs>",
             *(
                 f'<image id="{_id(icon)}" width="{ICON:g}" height="{ICON:g}" '
                 f'xlink:href="{_icon(icon)}"/>'
-                for icon in icons
-                if icon not in _PEOPLE
+                for icon in sorted(set(icons) - _PEOPLE)
             ),
             *(
                 f'<marker id="{kind}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" '
@@ -99,26 +90,16 @@ def svg(picture: Picture, sheet: Sheet, theme: Theme, title: str) -> str:
     )
 
 
-def png(text: str, *, scale: float) -> bytes:
+def png(image: str, *, scale: float) -> bytes:
     """An SVG as PNG, with `scale` pixels for each of its units."""
-    image: bytes = bytes(
+    return bytes(
         resvg_py.svg_to_bytes(
-            svg_string=text, zoom=scale, font_files=[*FILES.values()], skip_system_fonts=True
+            svg_string=image, zoom=scale, font_files=[*FILES.values()], skip_system_fonts=True
         )
     )
-    return image
 
 
-def _legend(legend: dict[str, str], y: float, w: float, theme: Theme) -> Iterator[str]:
-    """What the arrows mean, in a line of its own."""
-    x = w - sum(width(words, FONT) + 62 for words in legend.values()) + 8
-    for kind, words in legend.items():
-        yield _line(f"M{x:.1f} {y:.1f}H{x + 34:.1f}", kind, theme)
-        yield _text(words, x + 41, y + FONT / 3, anchor="start", fill=theme.faint)
-        x += width(words, FONT) + 62
-
-
-def _line(way: str, kind: str, theme: Theme) -> str:
+def line(way: str, kind: str, theme: Theme) -> str:
     dashes = f' stroke-dasharray="{DASHES[kind]}"' if DASHES[kind] else ""
     return (
         f'<path d="{way}" fill="none" stroke="{theme.arrows[kind]}" stroke-width="1.6"{dashes} '
@@ -126,39 +107,32 @@ def _line(way: str, kind: str, theme: Theme) -> str:
     )
 
 
-def _body(picture: Picture, sheet: Sheet, theme: Theme) -> Iterator[str]:
-    for names, fill in ((sheet.groups, theme.group), (sheet.boxes, theme.box)):
-        for name, r in names.items():
-            yield (
-                f'<rect x="{r.x:.1f}" y="{r.y:.1f}" width="{r.w:.1f}" height="{r.h:.1f}" rx="7" '
-                f'fill="{fill}" stroke="{theme.border}"/>'
-            )
-            yield _text(
-                name, r.x + 9, r.y + TITLE - 7, weight=500, anchor="start", fill=theme.faint
-            )
-    for route in sheet.routes:
-        kind = route.arrow.kind
-        start, out, into, end = (f"{x:.1f} {y:.1f}" for x, y in route.points)
-        one, two = (f"{x:.1f} {y:.1f}" for x, y in route.bend)
-        first, last = ("" if start == out else f"L{out}"), ("" if into == end else f"L{end}")
-        yield _line(f"M{start}{first}C{one} {two} {into}{last}", kind, theme)
-    for part in picture.parts:
-        r = sheet.parts[part.key]
-        x = r.cx - ICON / 2
-        if part.icon in _PEOPLE:
-            yield _people(x, r.y, theme.text, several=part.icon.endswith("s"))
-        else:
-            yield f'<use xlink:href="#{_id(part.icon)}" x="{x:.1f}" y="{r.y:.1f}"/>'
-        for i, line in enumerate(part.label.split("\n")):
-            yield _text(line, r.cx, r.y + ICON + LINE * (i + 1) - 2, halo=theme.group)
-    for route in sheet.routes:
-        if route.label:
-            (x, y), colour = route.label, theme.arrows[route.arrow.kind]
-            yield _text(route.arrow.label, x, y + FONT / 3, fill=colour, halo=theme.ground)
+def frame(name: str, r: Rect, fill: str, theme: Theme) -> Iterator[str]:
+    """A box around others, its name in its upper left corner."""
+    yield (
+        f'<rect x="{r.x:.1f}" y="{r.y:.1f}" width="{r.w:.1f}" height="{r.h:.1f}" rx="7" '
+        f'fill="{fill}" stroke="{theme.border}"/>'
+    )
+    yield text(name, r.x + 9, r.y + TITLE - 7, weight=500, anchor="start", fill=theme.faint)
 
 
-def _text(
-    text: str,
+def symbol(icon: str, label: str, r: Rect, theme: Theme) -> Iterator[str]:
+    """An icon, its label in lines below it."""
+    x = r.cx - ICON / 2
+    if icon in _PEOPLE:
+        yield _people(x, r.y, theme.text, several=icon.endswith("s"))
+    else:
+        if icon in _OUTLINES:
+            yield f'<rect x="{x:.1f}" y="{r.y:.1f}" width="{ICON:g}" height="{ICON:g}" ' + (
+                'rx="6" fill="#ffffff"/>'
+            )
+        yield f'<use xlink:href="#{_id(icon)}" x="{x:.1f}" y="{r.y:.1f}"/>'
+    for i, line in enumerate(label.split("\n")):
+        yield text(line, r.cx, r.y + ICON + LINE * (i + 1) - 2)
+
+
+def text(
+    words: str,
     x: float,
     y: float,
     *,
@@ -170,7 +144,7 @@ def _text(
     extra = f' font-weight="{weight}"' if weight != 400 else ""
     extra += f' fill="{fill}"' if fill else ""
     extra += f' stroke="{halo}" stroke-width="3" paint-order="stroke"' if halo else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{extra}>{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{extra}>{escape(words)}</text>'
 
 
 def _people(x: float, y: float, colour: str, *, several: bool) -> str:

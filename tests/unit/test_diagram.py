@@ -1,13 +1,18 @@
 """The committed pictures show what the program deploys, and a person can read them."""
 
+import re
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import pytest
 
 from local.diagram import SOURCE, source
 from local.picture.deployed import deployed
-from local.picture.layout import FONT, Rect, Sheet, layout
+from local.picture.drawing import drawing
+from local.picture.layout import FONT, Rect, Sheet, gathered, layout
 from local.picture.model import Picture
+from local.picture.network import network
+from local.picture.network_drawing import network_drawing
 from local.picture.places import (
     ALARMS,
     DATA,
@@ -21,8 +26,8 @@ from local.picture.places import (
     SECRETS,
     homeless,
 )
-from local.picture.svg import DARK, LIGHT, svg
-from local.record import Recording, kinds
+from local.picture.svg import DARK, LIGHT
+from local.record import ROOT, Recording, kinds
 
 README_WIDTH = 850  # px, GitHub's
 STACKS = ["production", "local", "switched"]
@@ -174,14 +179,83 @@ def test_the_picture_is_wide_and_legible_in_a_readme(sheet: Sheet) -> None:
     assert 1.4 <= wide / high <= 1.7
 
 
-def test_the_svg_needs_no_other_file(production: Recording) -> None:
+def test_a_new_service_finds_its_place_by_itself(production: Recording) -> None:
+    more = Recording(resources=list(production.resources), outputs=production.outputs)
+    for kind in ("ecs/service:Service", "ecs/taskDefinition:TaskDefinition"):
+        like = production.one(kind, "otakaro-dt-terriamap")
+        more.resources.append(replace(like, name="otakaro-dt-tile-server"))
+    picture = deployed(more)
+    assert picture["otakaro-dt-tile-server"].label == "tile\nserver"
+    assert ("otakaro-dt-alb", "otakaro-dt-tile-server") in arrows(picture, "request")
+    sheet = layout(picture)
+    test_nothing_lies_over_anything_else(sheet)
+    test_everything_is_within_its_group_and_on_the_sheet(picture, sheet)
+    assert source(more) != source(production)
+
+
+def test_one_arrow_stands_for_those_of_all_in_a_box(production: Recording) -> None:
+    drawn = {(arrow.start, arrow.end) for arrow in gathered(deployed(production))}
+    assert ("visitors", "CloudFront") in drawn
+    assert ("Backend", "otakaro-dt-pg") in drawn
+    assert ("otakaro-dt-rollout", PRIVATE) in drawn
+    # TerriaMap asks no database, and the load balancer no worker: those stay arrows of their own.
+    assert (PRIVATE, "otakaro-dt-pg") not in drawn
+    assert ("otakaro-dt-alb", "otakaro-dt-backend-flask") in drawn
+
+
+def test_the_network_shows_what_stands_in_each_subnet(production: Recording) -> None:
+    picture = network(production)
+    public, _, private, _ = picture.subnets
+    assert (public.zone, public.out) == ("ap-southeast-2a", "internet gateway")
+    assert {item.label for item in public.items} == {"Load balancer", "NAT gateway"}
+    assert (private.zone, private.out) == ("ap-southeast-2a", "NAT gateway in a")
+    names = [item.label for item in private.items]
+    assert len(names) == len(set(names))
+    assert {"TerriaMap", "GeoServer", "Flask API", "Celery worker", "EFS"} <= set(names)
+    assert {"Redis 7.1", "PostgreSQL 17", "creates PostGIS"} <= set(names)
+
+
+def test_the_networks_table_is_the_security_groups(switched: Recording) -> None:
+    table = {(client, server): ports for client, server, ports in network(switched).traffic}
+    assert table["CloudFront", "Load balancer"] == "443, 80"
+    assert table["Load balancer", "Flask API"] == "5000"
+    assert table["Celery worker", "internet"] == "443, 80"
+    assert table["GeoServer", "EFS"] == "2049"
+    assert table["TerriaMap", "endpoints"] == "443"
+    assert ("TerriaMap", "PostgreSQL 16.10") not in table
+    rules = switched["vpc/securityGroupIngressRule:SecurityGroupIngressRule"].values()
+    assert len([ports for (_, server), ports in table.items() if server != "internet"]) == (
+        len({(r["description"].replace("-redirect", "")) for r in rules})
+    )
+
+
+def test_the_svgs_need_no_other_file(production: Recording) -> None:
     picture = deployed(production)
     for theme in (LIGHT, DARK):
-        text = svg(picture, layout(picture), theme, "A title")
-        assert len(text) < 500_000
-        assert text.count('href="data:image/png;base64,') == len(
-            {part.icon for part in picture.parts if not part.icon.startswith("general/user")}
-        )
-        assert "http" not in text.replace("http://www.w3.org/", "")
-        assert "/resources/" not in text
-        assert all(line in text for part in picture.parts for line in part.label.split("\n"))
+        for text in (drawing(picture, theme), network_drawing(network(production), theme)):
+            assert len(text) < 500_000
+            assert re.findall(r'href="(?!data:image/png;base64,|#)', text) == []
+            assert re.findall(r"url\((?!data:font/|#)", text) == []
+            assert set(re.findall(r'href="#([^"]+)"', text)) <= set(
+                re.findall(r'id="([^"]+)"', text)
+            )
+            assert str(ROOT) not in text
+    whole = drawing(picture, LIGHT)
+    assert all(line in whole for part in picture.parts for line in part.label.split("\n"))
+
+
+def test_the_committed_pictures_are_of_that_source(production: Recording) -> None:
+    """All but the bytes of icons and letters, which another build of a library may pack anew."""
+    for path, text in (
+        ("asbuilt.svg", drawing(deployed(production), LIGHT)),
+        ("docs/network.svg", network_drawing(network(production), LIGHT)),
+    ):
+        committed = (ROOT / path).read_text()
+        assert without_data(committed) == without_data(text), f"{path}: run `make diagram`"
+    for path in ("asbuilt.png", "docs/asbuilt-dark.png", "docs/network.png"):
+        assert (ROOT / path).read_bytes().startswith(b"\x89PNG"), path
+        assert (ROOT / path).stat().st_size < 400_000, path
+
+
+def without_data(text: str) -> str:
+    return re.sub(r"base64,[A-Za-z0-9+/=]+", "", text)
