@@ -73,6 +73,7 @@ traffic = [
     Traffic(client="geoserver", server="database", port=DATABASE_PORT),
     Traffic(client="geoserver", server="files", port=FILES_PORT),
     Traffic(client="bootstrap", server="database", port=DATABASE_PORT),
+    Traffic(client="queue", server="redis", port=REDIS_PORT),
     # Images, logs and secrets come from AWS's public addresses, the worker's data from its sources.
     *[
         Traffic(client=client, server=INTERNET, port=443)
@@ -228,6 +229,7 @@ terriamap = FargateService(
         # Both go to every browser.
         secrets=secrets.having(["CESIUM_ACCESS_TOKEN", "LINZ_BASEMAPS_API_KEY"]),
         route=routes["terriamap"],
+        request_target=settings.terriamap_requests,
     ),
 )
 geoserver_name = PrivateService(f"{prefix}-geoserver-name", network=network, host="geoserver")
@@ -295,6 +297,8 @@ backend = Backend(
         mounts={"/shared_storage": files.folders["backend"]},
         route=routes["api"],
         keep_alive=keep_alive,
+        stack=prefix,
+        request_target=settings.flask_requests,
     ),
 )
 
@@ -460,7 +464,7 @@ pulumi.export("services", {key: service.name for key, (service, _) in running.it
 pulumi.export(
     "log-groups",
     {key: service.log_group for key, (service, _) in running.items()}
-    | {"rollout": rollout.log_group},
+    | {"rollout": rollout.log_group, "queue": backend.queue.log_group},
 )
 pulumi.export("database", {"host": database.host, "endpoint": database.endpoint})
 pulumi.export(OUTPUT, identity(settings))

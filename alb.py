@@ -35,6 +35,7 @@ class Route:
     target_group_name: Output[str]
     port: int
     origin_secret: Output[str]  # what CloudFront shows; known when the rule takes it
+    resource_label: Output[str]  # names load balancer and target group to scaling by requests
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,9 +164,13 @@ class LoadBalancer(ComponentResource):
         # CloudFront shows a new secret when the rule takes it, not before.
         taken = Output.all(self._origin_secrets[0], rule.id)
         origin_secret: Output[str] = taken.apply(lambda parts: parts[0])
+        # Scaling, too, refuses a target group that no load balancer uses yet.
+        suffixes = Output.all(self.arn_suffix, group.arn_suffix, rule.id)
+        resource_label: Output[str] = suffixes.apply(lambda parts: f"{parts[0]}/{parts[1]}")
         return Route(
             target_group_arn=target_group_arn,
             target_group_name=group.arn_suffix,
             port=route.port,
             origin_secret=origin_secret,
+            resource_label=resource_label,
         )

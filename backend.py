@@ -1,4 +1,5 @@
-"""The backend: a Flask API and a Celery worker on one image, with Redis between them."""
+"""The backend: a Flask API and a Celery worker on one image, with Redis between them, and workers
+as the queue is long."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pulumi_aws import elasticache
+from pulumi_aws import appautoscaling, cloudwatch, elasticache
 
 from alb import Route
 from efs import Folder
@@ -19,18 +20,35 @@ from fargate import (
 )
 from network import Network, Place, PrivateName, PrivateNameArgs
 from parameters import SecretParameter
+from queue_length import QueueLength, QueueLengthArgs
 from settings import RedisSettings, ServiceSize
 
 API_PORT: Final = 5000
 REDIS_PORT: Final = 6379
 
+# The list in Redis that Celery keeps jobs in, where the application says nothing else (Celery,
+# "Configuration and defaults", task_default_queue).
+QUEUE: Final = "celery"
+
+# Jobs take minutes to hours: one that nobody has fetched for three minutes waits for a worker to be
+# free, and is worth another one.
+_PATIENCE: Final = 3  # min
+# From this number of waiting jobs on, two workers at a time.
+_MANY: Final = 5
+# s from a worker's start until it fetches jobs, an image of several GB: until then those that wait
+# for it ask for no more.
+_START: Final = 300
+
 # The image's own script leaves bash in front of celery, which swallows SIGTERM; here celery takes
-# bash's place, so that a stopping task finishes what it runs (warm shutdown).
+# bash's place, so that a stopping task finishes what it runs (warm shutdown). A worker fetches no
+# more than it runs next (Celery, "Optimizing", "Prefetch Limits"): what waits stays in the queue,
+# where it is counted, and a new worker finds it.
 _WORKER: Final = (
     ". /venv/bin/activate;"
     " health-checker --listener 0.0.0.0:5001 --log-level error --script-timeout 10"
     " --script 'celery -A src.tasks inspect ping' &"
     ' exec python -c "$0" -A src.tasks worker --pool threads --loglevel INFO'
+    " --prefetch-multiplier 1"
 )
 _WRAPPER: Final = Path(__file__).parent / "wrappers" / "celery_worker.py"
 # Each probe starts a Python with geopandas, and a busy worker answers late: ask seldom and be
@@ -125,6 +143,8 @@ class BackendArgs:
     mounts: Mapping[str, Folder]
     route: Route
     keep_alive: int  # s that gunicorn keeps a connection: longer than the load balancer does
+    stack: str  # names the stack in the queue's metric
+    request_target: int  # requests a minute that scaling gives each task of the API
 
 
 class Backend(ComponentResource):
@@ -158,6 +178,7 @@ class Backend(ComponentResource):
                 route=args.route,
                 grace=300,  # an image of several GB
                 stop_timeout=60,
+                request_target=args.request_target,
             ),
             child,
         )
@@ -180,4 +201,69 @@ class Backend(ComponentResource):
             ),
             child,
         )
+        self.queue = QueueLength(
+            f"{name}-queue",
+            QueueLengthArgs(
+                region=args.platform.region,
+                account_id=args.platform.account_id,
+                place=args.network.place("queue"),
+                host=self.redis.host,
+                port=REDIS_PORT,
+                tls=args.redis.tls,
+                queue=QUEUE,
+                stack=args.stack,
+                log_retention_days=args.platform.log_retention_days,
+            ),
+            child,
+        )
+        if self.worker.scaling is not None:
+            self._scale_by_queue(f"{name}-celery-queue", self.worker.scaling)
         self.register_outputs({"redis": self.redis.host})
+
+    def _scale_by_queue(self, name: str, target: appautoscaling.Target) -> None:
+        """More workers while jobs wait; fewer again by the cpu, which is idle when no job runs.
+
+        Steps and not a target: a target is held by a number for each task, and the number of tasks
+        is no metric unless Container Insights are on. No job is lost when tasks are taken away:
+        ECS keeps those that a running job protects (wrappers/celery_worker.py), the others have
+        nothing to do, and the minimum stays.
+        """
+        child = ResourceOptions(parent=self)
+        more = appautoscaling.Policy(
+            name,
+            name=name,
+            policy_type="StepScaling",
+            service_namespace=target.service_namespace,
+            resource_id=target.resource_id,
+            scalable_dimension=target.scalable_dimension,
+            step_scaling_policy_configuration={
+                "adjustment_type": "ChangeInCapacity",
+                "metric_aggregation_type": "Minimum",
+                "cooldown": _START,
+                # From the alarm's bound on.
+                "step_adjustments": [
+                    {
+                        "metric_interval_lower_bound": "0",
+                        "metric_interval_upper_bound": str(_MANY - 1),
+                        "scaling_adjustment": 1,
+                    },
+                    {"metric_interval_lower_bound": str(_MANY - 1), "scaling_adjustment": 2},
+                ],
+            },
+            opts=child,
+        )
+        cloudwatch.MetricAlarm(
+            name,
+            alarm_description="Jobs wait: scaling starts another worker",
+            namespace=self.queue.namespace,
+            metric_name=self.queue.metric,
+            dimensions=self.queue.dimensions,
+            statistic="Minimum",
+            period=60,
+            evaluation_periods=_PATIENCE,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            threshold=1.0,
+            treat_missing_data="notBreaching",
+            alarm_actions=[more.arn],
+            opts=child,
+        )

@@ -6,6 +6,9 @@ from typing import Final
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pulumi_aws import appautoscaling, cloudwatch, ecr, ecs, iam
+from pulumi_aws.appautoscaling import (
+    PolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecificationArgsDict as Metric,
+)
 
 from alb import Route
 from efs import Folder
@@ -170,6 +173,8 @@ class FargateServiceArgs:
     # False where two tasks must never run at once: the old one stops before the new one starts.
     overlap: bool = True
     cpu_target: int = 60  # % of the tasks' cpu that scaling aims at
+    # Requests a minute that scaling gives each task; none: requests don't scale it.
+    request_target: int | None = None
 
 
 class FargateService(ComponentResource):
@@ -231,8 +236,7 @@ class FargateService(ComponentResource):
             opts=self._child,
         )
         self.service = self._service(definition)
-        if args.size.maximum > args.size.minimum:
-            self._scaling()
+        self.scaling = self._scaling() if args.size.maximum > args.size.minimum else None
         self.register_outputs({"service": self.service.name})
 
     def _role(
@@ -405,7 +409,12 @@ class FargateService(ComponentResource):
             opts=ResourceOptions(parent=self, ignore_changes=["desiredCount"]),
         )
 
-    def _scaling(self) -> None:
+    def _scaling(self) -> appautoscaling.Target:
+        """The bounds of the number of tasks, and what moves it between them.
+
+        Of two policies the one that wants more tasks wins: tasks are taken away only when all say
+        so (Application Auto Scaling user guide, "Target tracking scaling policies").
+        """
         args = self._args
         target = appautoscaling.Target(
             self.name,
@@ -418,18 +427,42 @@ class FargateService(ComponentResource):
             max_capacity=args.size.maximum,
             opts=self._child,
         )
+        self._track(
+            target,
+            "cpu",
+            args.cpu_target,
+            {"predefined_metric_type": "ECSServiceAverageCPUUtilization"},
+        )
+        if args.route is not None and args.request_target is not None:
+            self._track(
+                target,
+                "requests",
+                args.request_target,
+                {
+                    "predefined_metric_type": "ALBRequestCountPerTarget",
+                    "resource_label": args.route.resource_label,
+                },
+            )
+        return target
+
+    def _track(
+        self,
+        target: appautoscaling.Target,
+        key: str,
+        value: int,
+        metric: Metric,
+    ) -> None:
+        """Keep a metric that AWS knows near `value`."""
         appautoscaling.Policy(
-            f"{self.name}-cpu",
-            name=f"{self.name}-cpu",
+            f"{self.name}-{key}",
+            name=f"{self.name}-{key}",
             policy_type="TargetTrackingScaling",
             service_namespace=target.service_namespace,
             resource_id=target.resource_id,
             scalable_dimension=target.scalable_dimension,
             target_tracking_scaling_policy_configuration={
-                "target_value": float(args.cpu_target),
-                "predefined_metric_specification": {
-                    "predefined_metric_type": "ECSServiceAverageCPUUtilization"
-                },
+                "target_value": float(value),
+                "predefined_metric_specification": metric,
                 "scale_in_cooldown": 300,
                 "scale_out_cooldown": 60,
             },

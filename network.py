@@ -40,6 +40,46 @@ class Place:
     def subnet_ids(self) -> list[Output[str]]:
         return list(self.subnets.values())
 
+    def interface_statements(
+        self, region: str, account_id: Input[str], function: str
+    ) -> list[dict[str, object]]:
+        """What Lambda does with the role of `function` to give it a way into this place (Lambda
+        developer guide, "Giving Lambda functions access to resources in an Amazon VPC")."""
+        here = Output.format("arn:aws:ec2:{0}:{1}", region, account_id)
+        interfaces = Output.concat(here, ":network-interface/*")  # AWS numbers them
+        reading = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+        changing = [
+            "ec2:DeleteNetworkInterface",
+            "ec2:AssignPrivateIpAddresses",
+            "ec2:UnassignPrivateIpAddresses",
+        ]
+        return [
+            # Have no resource level (Service Authorization Reference, Amazon EC2).
+            statement(reading, ["*"]),
+            statement(changing, [interfaces]),
+            statement(
+                ["ec2:CreateNetworkInterface"],
+                [
+                    interfaces,
+                    Output.concat(here, ":security-group/", self.security_group_id),
+                    *[Output.concat(here, ":subnet/", subnet) for subnet in self.subnet_ids],
+                ],
+            ),
+            # Lambda itself needs these, the function's code doesn't.
+            statement(
+                [*reading, *changing, "ec2:CreateNetworkInterface"],
+                ["*"],
+                {
+                    "ArnEquals": {
+                        "lambda:SourceFunctionArn": Output.format(
+                            "arn:aws:lambda:{0}:{1}:function:{2}", region, account_id, function
+                        )
+                    }
+                },
+                effect="Deny",
+            ),
+        ]
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:

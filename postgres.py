@@ -187,7 +187,7 @@ class PostgresInstance(ComponentResource):
                     ["logs:CreateLogStream", "logs:PutLogEvents"], [Output.concat(logs.arn, ":*")]
                 ),
                 statement(["ssm:GetParameter"], [args.password_parameter.arn]),
-                *self._interface_statements(name),
+                *args.bootstrap_place.interface_statements(args.region, args.account_id, name),
             ),
             opts=self._child,
         )
@@ -230,49 +230,6 @@ class PostgresInstance(ComponentResource):
                 parent=self, depends_on=[*args.network.egress, *args.network.rules["bootstrap"]]
             ),
         )
-
-    def _interface_statements(self, function: str) -> list[dict[str, object]]:
-        """What Lambda does with the function's role to give it a way into the VPC (Lambda developer
-        guide, "Giving Lambda functions access to resources in an Amazon VPC")."""
-        args = self._args
-        here = Output.format("arn:aws:ec2:{0}:{1}", args.region, args.account_id)
-        place = args.bootstrap_place
-        interfaces = Output.concat(here, ":network-interface/*")  # AWS numbers them
-        reading = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
-        changing = [
-            "ec2:DeleteNetworkInterface",
-            "ec2:AssignPrivateIpAddresses",
-            "ec2:UnassignPrivateIpAddresses",
-        ]
-        return [
-            # Have no resource level (Service Authorization Reference, Amazon EC2).
-            statement(reading, ["*"]),
-            statement(changing, [interfaces]),
-            statement(
-                ["ec2:CreateNetworkInterface"],
-                [
-                    interfaces,
-                    Output.concat(here, ":security-group/", place.security_group_id),
-                    *[Output.concat(here, ":subnet/", subnet) for subnet in place.subnet_ids],
-                ],
-            ),
-            # Lambda itself needs these, the function's code doesn't.
-            statement(
-                [*reading, *changing, "ec2:CreateNetworkInterface"],
-                ["*"],
-                {
-                    "ArnEquals": {
-                        "lambda:SourceFunctionArn": Output.format(
-                            "arn:aws:lambda:{0}:{1}:function:{2}",
-                            args.region,
-                            args.account_id,
-                            function,
-                        )
-                    }
-                },
-                effect="Deny",
-            ),
-        ]
 
 
 def digest(restore: RestorePoint) -> str:

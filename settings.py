@@ -181,8 +181,10 @@ class Settings:
     secret_parameter_names: tuple[str, ...]
     network: NetworkSettings
     terriamap: ServiceSize
+    terriamap_requests: int  # requests a minute that scaling gives each task
     geoserver: ServiceSize
     flask: ServiceSize
+    flask_requests: int
     celery: ServiceSize
     celery_spot: bool
     files_root: str  # where on the shared disk its folders begin; empty is the disk's own root
@@ -258,8 +260,10 @@ def _read(read: ConfigReader, region: str) -> Settings:
             flow_log_traffic=read.choice("flowLogTraffic", _FLOW_LOG),
         ),
         terriamap=_service(read, "terriamap"),
+        terriamap_requests=read.integer("terriamapRequests", 1, 1_000_000, clamp=False),
         geoserver=_service(read, "geoserver", single=True),
         flask=_service(read, "flask"),
+        flask_requests=read.integer("flaskRequests", 1, 1_000_000, clamp=False),
         celery=_service(read, "celery"),
         celery_spot=read.boolean("celerySpot"),
         files_root=_files_root(read),

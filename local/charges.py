@@ -351,6 +351,26 @@ def _function(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
         )
 
 
+def _clock(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
+    """A function that a clock calls each minute, its log, and the metric that comes of it."""
+    if thing.inputs.get("scheduleExpression") != "rate(1 minute)":
+        return
+    calls, load = 60 * hours(), deployment.load
+    [function] = [f for f in deployment.of(_FUNCTION) if f.name == thing.name]
+    seconds = calls * load["queue_function_seconds"] * function.inputs["memorySize"] / 1024
+    for rate, quantity in (("lambda.requests", calls), ("lambda.seconds", seconds)):
+        yield Charge(item="Queue's length", detail="each minute", price=rate, quantity=quantity)
+    yield Charge(item="Queue's length", detail="each minute", price="metric", quantity=1)
+    yield from _logs(deployment, "", calls * load["log_kb_of_queue_function"] / 1e6)
+
+
+def _scaling(thing: Thing, _: Deployment) -> Iterator[Charge]:
+    # Target tracking makes an alarm above its target and one below (Application Auto Scaling user
+    # guide, "Target tracking scaling policies"); steps have the program's own.
+    if thing.inputs["policyType"] == "TargetTrackingScaling":
+        yield Charge(item="Alarms", detail="", price="alarm", quantity=2)
+
+
 def _polls(thing: Thing, _: Deployment) -> Iterator[Charge]:
     kind = "fifo" if str(thing.inputs["eventSourceArn"]).endswith(".fifo") else "standard"
     yield Charge(
@@ -433,6 +453,7 @@ def _nothing(_: Thing, __: Deployment) -> Iterator[Charge]:
     yield from ()
 
 
+_FUNCTION = "aws:lambda/function:Function"
 _LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 _NAT = "aws:ec2/natGateway:NatGateway"
 _DISTRIBUTION = "aws:cloudfront/distribution:Distribution"
@@ -451,7 +472,9 @@ KINDS: Mapping[str, Callable[[Thing, Deployment], Iterator[Charge]]] = {
     "aws:ecs/service:Service": _nothing,  # its tasks are
     _LOG_GROUP: _nothing,  # what writes to it is
     _DISTRIBUTION: _distribution,
-    "aws:lambda/function:Function": _function,
+    _FUNCTION: _function,
+    "aws:cloudwatch/eventRule:EventRule": _clock,
+    "aws:appautoscaling/policy:Policy": _scaling,
     "aws:lambda/eventSourceMapping:EventSourceMapping": _polls,
     "aws:s3/bucket:Bucket": _bucket,
     "aws:cloudwatch/metricAlarm:MetricAlarm": _monthly("Alarms", "alarm"),

@@ -36,7 +36,12 @@ _OUTPUTS: Mapping[str, Mapping[str, Any]] = {
     "aws:elasticache/replicationGroup:ReplicationGroup": {
         "primaryEndpointAddress": "{name}.cache.example"
     },
-    "aws:lb/loadBalancer:LoadBalancer": {"dnsName": "{name}.elb.example", "zoneId": "Z0ELB"},
+    "aws:lb/loadBalancer:LoadBalancer": {
+        "dnsName": "{name}.elb.example",
+        "zoneId": "Z0ELB",
+        "arnSuffix": "app/{name}/50dc6c495c0c9188",
+    },
+    "aws:lb/targetGroup:TargetGroup": {"arnSuffix": "targetgroup/{name}/73e2d6bc24d8a067"},
     "aws:cloudfront/distribution:Distribution": {
         "domainName": "{name}.cloudfront.example",
         "hostedZoneId": "Z2FDTNDATAQYW2",

@@ -26,6 +26,7 @@ WORDS = {
     "backend": "backend",
     "backend-celery": "Celery\nworker",
     "backend-flask": "Flask API",
+    "backend-queue": "measures\nthe queue",
     "basic-auth": "asks for a\npassword",
     "geoserver": "GeoServer",
     "maintenance": "maintenance\npage",
@@ -65,7 +66,8 @@ def _host(resource: Resource) -> str:
 
 
 def _part(resource: Resource, place: Place, prefix: str, beside: dict[str, str]) -> Part:
-    box = place.box or _component(resource)
+    # A function is no part of what it serves: it has a place of its own.
+    box = place.box or ("" if resource.type.endswith("Function") else _component(resource))
     return Part(
         group=_group(resource, place, beside),
         box=box,
@@ -215,7 +217,10 @@ def _events(recording: Recording) -> Iterator[Arrow]:
             yield Arrow(repository, rules, "event")
         if pattern.get("source") == ["aws.ssm"]:
             yield Arrow("ssm/parameter:Parameter", rules, "event", "changed")
+    clocks = {rule.name for rule in recording.of(rules) if _folded(recording, rule)}
     for target in recording.of("cloudwatch/eventTarget:EventTarget"):
+        if target.inputs["rule"] in clocks:
+            continue
         yield Arrow(rules, _last(target.inputs["arn"]), "event")
     for mapping in recording.of("lambda/eventSourceMapping:EventSourceMapping"):
         function = mapping.inputs["functionName"]

@@ -106,6 +106,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "efs/mountTarget:MountTarget",
         "elasticache/parameterGroup:ParameterGroup",
         "elasticache/subnetGroup:SubnetGroup",
+        "lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
         "lambda/invocation:Invocation",
         "rds/eventSubscription:EventSubscription",
         "rds/parameterGroup:ParameterGroup",

@@ -149,6 +149,9 @@ CACHING, HEADERS = (
 )
 REQUESTS = "cloudfront/originRequestPolicy:OriginRequestPolicy"
 SCALE, SCALING = "appautoscaling/target:Target", "appautoscaling/policy:Policy"
+STEPS = "stepScalingPolicyConfiguration.stepAdjustments"
+PERMISSION = "lambda/permission:Permission"
+ASYNC = "lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 NAMED = "servicediscovery/service:Service"
 C = "containerDefinitions[0]"
 D = "defaultCacheBehavior"
@@ -593,6 +596,18 @@ WRONG = (
     Wrong(SCALING, "targetTrackingScalingPolicyConfiguration.targetValue", 0),
     Wrong(SCALING, "targetTrackingScalingPolicyConfiguration.predefinedMetricSpecification", GONE),
     Wrong(SCALING, "targetTrackingScalingPolicyConfiguration.predefinedMetricSpecification.predefinedMetricType", "CPU"),
+    Wrong(SCALING, "targetTrackingScalingPolicyConfiguration.predefinedMetricSpecification.resourceLabel", GONE, "terriamap-requests"),
+    Wrong(SCALING, "targetTrackingScalingPolicyConfiguration.predefinedMetricSpecification.resourceLabel", "app/other/1/targetgroup/x/2", "terriamap-requests"),
+    Wrong(SCALING, "policyType", "TargetTrackingScaling", "celery-queue", "stepScalingPolicyConfiguration"),
+    Wrong(SCALING, f"{STEPS}[0].metricIntervalUpperBound", "2", "celery-queue", "stepAdjustments"),
+    Wrong(SCALING, f"{STEPS}[0].metricIntervalUpperBound", GONE, "celery-queue", "stepAdjustments"),
+    Wrong(SCALING, "stepScalingPolicyConfiguration.adjustmentType", "Add", "celery-queue"),
+    Wrong(SCALING, "stepScalingPolicyConfiguration.metricAggregationType", "Sum", "celery-queue"),
+    Wrong(PERMISSION, "sourceArn", some(EVENT, "arn", "-deployment"), told="admit"),
+    Wrong(PERMISSION, "sourceArn", some(QUEUE, "arn")), Wrong(PERMISSION, "action", "InvokeFunction"),
+    Wrong(PERMISSION, "function", "none"), Wrong(PERMISSION, "principal", "sqs.amazonaws.com", told="admit"),
+    Wrong(ASYNC, "maximumRetryAttempts", 3), Wrong(ASYNC, "maximumEventAgeInSeconds", 30),
+    Wrong(ASYNC, "functionName", "none"),
     Wrong(NAMED, "dnsConfig.routingPolicy", "MULTIVALUE", "pg-name"), Wrong(NAMED, "name", "-host-"),
     Wrong(NAMED, "dnsConfig.dnsRecords", lambda _, old: [*old, {"type": "A", "ttl": 10}], "pg-name"),
     Wrong(NAMED, "dnsConfig.dnsRecords[0].type", "MX"), Wrong(NAMED, "dnsConfig.namespaceId", some(VPC)),
@@ -608,11 +623,11 @@ WRONG = (
     Wrong("cloudwatch/logDelivery:LogDelivery", "deliverySourceName", "none"),
     Wrong("cloudwatch/logDelivery:LogDelivery", "deliveryDestinationArn", some(BUCKET, "arn")),
     Wrong("cloudwatch/logDeliveryDestination:LogDeliveryDestination", "outputFormat", "csv"),
-    Wrong(EVENT, "name", "my rule"), Wrong(EVENT, "name", "r" * 65), Wrong(EVENT, "eventPattern", GONE),
-    Wrong(EVENT, "eventPattern", "x"), Wrong(EVENT, "eventPattern.source", "aws.ecr", told="eventPattern"),
-    Wrong(EVENT, "eventPattern.origin", ["aws.ecr"], told="eventPattern"),
-    Wrong(EVENT, "eventPattern.detail.x", [{"starts-with": "a"}], told="eventPattern"),
-    Wrong(EVENT, "eventPattern.account", ["1" * 12] * 200, told="eventPattern"),
+    Wrong(EVENT, "name", "my rule"), Wrong(EVENT, "name", "r" * 65), Wrong(EVENT, "eventPattern", GONE, "-deployment"),
+    Wrong(EVENT, "eventPattern", "x", "-deployment"), Wrong(EVENT, "eventPattern.source", "aws.ecr", "-deployment", "eventPattern"),
+    Wrong(EVENT, "eventPattern.origin", ["aws.ecr"], "-deployment", "eventPattern"),
+    Wrong(EVENT, "eventPattern.detail.x", [{"starts-with": "a"}], "-deployment", "eventPattern"),
+    Wrong(EVENT, "eventPattern.account", ["1" * 12] * 200, "-deployment", "eventPattern"),
     Wrong(EVENT, "scheduleExpression", "rate(1 days)"), Wrong(EVENT, "description", "d" * 513),
     Wrong(EVENT, "scheduleExpression", "cron(0 12 * * *)"), Wrong(EVENT, "state", "ON"),
     Wrong(TARGET, "arn", "queue"), Wrong(TARGET, "arn", some(ALB, "arn")), Wrong(TARGET, "rule", "none"),
@@ -651,7 +666,7 @@ WRONG = (
     Wrong(SUBNET, "availabilityZone", "ap-southeast-2f"),
     Wrong(DB, "instanceClass", "db.m3.large"),
     Wrong(LIFECYCLE, "rules[0].prefix", "logs/"),
-    Wrong(EVENT, "eventPattern.detail.size", [{"numeric": [">"]}]),
+    Wrong(EVENT, "eventPattern.detail.size", [{"numeric": [">"]}], "-deployment"),
     Wrong(HEADERS, "customHeadersConfig", {"items": [{"header": "Strict-Transport-Security", "value": "max-age=1", "override": True}]}),
     Wrong(ACL, "rules[1].statement.managedRuleGroupStatement.name", "AWSManagedRulesNone"),
     Wrong(DISTRIBUTION, "restrictions.geoRestriction", {"restrictionType": "whitelist", "locations": ["XX"]}),

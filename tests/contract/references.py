@@ -113,7 +113,10 @@ REFERENCES = (
     Reference("functionName", "lambda/function:Function", "name"),
     Reference("eventSourceArn", "sqs/queue:Queue", "arn"),
     Reference("queueUrl", "sqs/queue:Queue", "url"),
-    Reference("topic alarmActions[] okActions[]", "sns/topic:Topic", "arn"),
+    Reference("topic okActions[]", "sns/topic:Topic", "arn"),
+    Reference("alarmActions[]", "sns/topic:Topic appautoscaling/policy:Policy", "arn"),
+    Reference("function", "lambda/function:Function", "name", "lambda/permission:"),
+    Reference("sourceArn", "cloudwatch/eventRule:EventRule", "arn", "lambda/permission:"),
     Reference("arn", "sns/topic:Topic", "arn", "sns/topicPolicy:"),
     Reference("rule", "cloudwatch/eventRule:EventRule", "name", "cloudwatch/"),
     Reference("arn", "sqs/queue:Queue lambda/function:Function sns/topic:Topic", "arn",
@@ -603,6 +606,28 @@ def scaling_is_of_services_that_exist(world: World) -> Faults:
             yield thing, "resourceId is no service of the program"
 
 
+@check("Application Auto Scaling API, PredefinedMetricSpecification: ResourceLabel")
+def requests_are_counted_where_the_service_answers(world: World) -> Faults:
+    """The label is the end of the load balancer's ARN and that of the service's target group."""
+    [balancer] = world.of("lb/loadBalancer:LoadBalancer")
+    labels = {
+        f"service/{service.inputs['cluster'].rpartition('/')[2]}/{service.outputs['name']}": (
+            f"{balancer.outputs['arnSuffix']}/{group.outputs['arnSuffix']}"
+        )
+        for service in world.of("ecs/service:Service")
+        for entry in service.inputs.get("loadBalancers", [])
+        for group in world.of("lb/targetGroup:TargetGroup")
+        if group.arn == entry["targetGroupArn"]
+    }
+    for policy in world.of("appautoscaling/policy:Policy"):
+        tracking = policy.inputs.get("targetTrackingScalingPolicyConfiguration", {})
+        metric = tracking.get("predefinedMetricSpecification", {})
+        if metric.get("predefinedMetricType") != "ALBRequestCountPerTarget":
+            continue
+        if metric.get("resourceLabel") != labels.get(policy.inputs["resourceId"]):
+            yield policy, "resourceLabel is not that of the service's target group"
+
+
 @check("ECS API, CapacityProviderStrategyItem: one that the cluster has")
 def services_use_the_providers_of_their_cluster(world: World) -> Faults:
     had = {
@@ -683,6 +708,19 @@ def rules_reach_their_targets(world: World) -> Faults:
         queue = world.found("sqs/queue:Queue", target.inputs["arn"], "arn")
         if rule and queue and not _admits(world, queue, rule):
             yield target, f"arn: {queue} does not admit {rule}"
+        function = world.found("lambda/function:Function", target.inputs["arn"], "arn")
+        if rule and function and not _invokable(world, function, rule):
+            yield target, f"arn: {function} does not admit {rule}"
+
+
+def _invokable(world: World, function: Thing, rule: Thing) -> bool:
+    return any(
+        permission.inputs["function"] == function.outputs["name"]
+        and permission.inputs["action"] == "lambda:InvokeFunction"
+        and permission.inputs["principal"] == "events.amazonaws.com"
+        and permission.inputs.get("sourceArn") in (None, rule.arn)
+        for permission in world.of("lambda/permission:Permission")
+    )
 
 
 def _admits(world: World, queue: Thing, rule: Thing) -> bool:

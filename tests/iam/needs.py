@@ -288,9 +288,28 @@ class Program:
                     policy=self._attached("sqs/queuePolicy:QueuePolicy", target["arn"]),
                     stranger={**foreign, "aws:SourceArn": f"{rule}-other"},
                 )
+            if ":lambda:" in target["arn"]:
+                rule = rules[target["rule"]]
+                [urn] = [
+                    one.urn
+                    for one in recording.of("lambda/permission:Permission")
+                    if target["arn"].endswith(f":{one.inputs['function']}")
+                ]
+                yield Visit(
+                    service="events.amazonaws.com",
+                    need=Need(
+                        action="lambda:InvokeFunction",
+                        resource=target["arn"],
+                        context={"aws:SourceArn": rule, "aws:SourceAccount": ACCOUNT},
+                    ),
+                    policy=urn,
+                    stranger={**foreign, "aws:SourceArn": f"{rule}-other"},
+                )
         for alarm in recording.of("cloudwatch/metricAlarm:MetricAlarm"):
             arn = outputs(alarm)["arn"]
-            for topic in {*alarm.inputs["alarmActions"], *alarm.inputs["okActions"]}:
+            told = {*alarm.inputs["alarmActions"], *(alarm.inputs.get("okActions") or ())}
+            # Scaling asks for no policy of its own.
+            for topic in (action for action in told if ":sns:" in action):
                 yield Visit(
                     service="cloudwatch.amazonaws.com",
                     need=Need(
@@ -407,7 +426,24 @@ class Program:
             and not one.type.startswith("aws:iam/")
             and isinstance(one.inputs.get("policy"), str)
             and '"Statement"' in one.inputs["policy"]
-        }
+        } | {one.urn: _permission(one) for one in self.recording.of("lambda/permission:Permission")}
+
+
+def _permission(one: Resource) -> dict[str, Any]:
+    """What Lambda adds to a function's policy (Lambda API, AddPermission)."""
+    given = one.inputs
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": given["principal"]},
+                "Action": [given["action"]],
+                "Resource": [f"arn:aws:lambda:{HERE}:function:{given['function']}"],
+                "Condition": {"ArnLike": {"aws:SourceArn": given["sourceArn"]}},
+            }
+        ],
+    }
 
 
 def outputs(resource: Resource) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.record import Recording, document
+from local.provider.wire import decode
+from local.record import Recording, configuration, document, record_program
 from tests.unit.reading import container, environment
 
 # What the application reads, all but its secrets.
@@ -145,3 +146,109 @@ def test_only_the_worker_may_protect_its_task(production: Recording) -> None:
     [resources] = asked.values()
     assert [*asked] == ["otakaro-dt-backend-celery-task-id"]
     assert [arn.split(":", 5)[5] for arn in resources] == ["task/otakaro-dt-ecs/*"]
+
+
+# Workers as the queue is long
+
+
+def metric(recording: Recording) -> dict[str, Any]:
+    """The alarm that calls for more workers."""
+    return recording["cloudwatch/metricAlarm:MetricAlarm"]["otakaro-dt-backend-celery-queue"]
+
+
+def test_jobs_that_wait_for_three_minutes_call_for_a_worker(production: Recording) -> None:
+    alarm = metric(production)
+    assert (alarm["namespace"], alarm["metricName"]) == ("Otakaro/Celery", "QueueLength")
+    assert alarm["dimensions"] == {"Queue": "celery", "Stack": "otakaro-dt"}
+    # At no minute of the three was the queue empty.
+    assert (alarm["statistic"], alarm["period"], alarm["evaluationPeriods"]) == ("Minimum", 60, 3)
+    assert alarm["comparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert alarm["threshold"] == 1
+    assert alarm["treatMissingData"] == "notBreaching"
+    policy = production.one("appautoscaling/policy:Policy", "otakaro-dt-backend-celery-queue")
+    assert alarm["alarmActions"] == [decode(policy.outputs)["arn"]]
+
+
+def test_the_queue_only_adds_workers_and_many_jobs_two_at_once(production: Recording) -> None:
+    policies = production["appautoscaling/policy:Policy"]
+    policy = policies["otakaro-dt-backend-celery-queue"]
+    assert policy["policyType"] == "StepScaling"
+    assert policy["resourceId"] == "service/otakaro-dt-ecs/otakaro-dt-backend-celery"
+    steps = policy["stepScalingPolicyConfiguration"]
+    assert steps["adjustmentType"] == "ChangeInCapacity"
+    bound = metric(production)["threshold"]
+    added = {}
+    for waiting in (1, 4, 5, 50):
+        [added[waiting]] = [
+            step["scalingAdjustment"]
+            for step in steps["stepAdjustments"]
+            if float(step["metricIntervalLowerBound"]) <= waiting - bound
+            and waiting - bound < float(step.get("metricIntervalUpperBound", "inf"))
+        ]
+    assert added == {1: 1, 4: 1, 5: 2, 50: 2}
+    # A worker's start may take this long; until then no further one is added.
+    assert steps["cooldown"] >= 300
+    assert "otakaro-dt-backend-celery-cpu" in policies  # takes them away again
+
+
+def test_a_worker_fetches_no_more_jobs_than_it_runs_next(stack: Recording) -> None:
+    """Else waiting jobs lie with a busy worker, uncounted and out of a new one's reach."""
+    [worker] = [name for name in stack["ecs/service:Service"] if name.endswith("-celery")]
+    assert "--prefetch-multiplier 1" in container(stack, worker)["command"][0]
+
+
+def test_a_fixed_number_of_workers_is_not_scaled_but_the_queue_is_measured() -> None:
+    fixed = {f"otakaro:celery{key}": "2" for key in ("Min", "Desired", "Max")}
+    recording = record_program(configuration("production") | fixed)
+    names = {*recording["appautoscaling/policy:Policy"]}
+    assert not [name for name in names if "celery" in name]
+    alarms = recording["cloudwatch/metricAlarm:MetricAlarm"]
+    assert "otakaro-dt-backend-celery-queue" not in alarms
+    assert "otakaro-dt-backend-queue" in recording["lambda/function:Function"]
+
+
+def test_the_queue_is_measured_each_minute_by_a_function_that_reaches_redis_alone(
+    production: Recording,
+) -> None:
+    function = production["lambda/function:Function"]["otakaro-dt-backend-queue"]
+    assert function["environment"]["variables"] == {
+        "HOST": "redis.otakaro-dt.internal",
+        "PORT": "6379",
+        "TLS": "preferred",
+        "QUEUE": "celery",
+        "NAMESPACE": "Otakaro/Celery",
+        "STACK": "otakaro-dt",
+    }
+    assert function["vpcConfig"]["securityGroupIds"] == ["otakaro-dt-vpc-queue-id"]
+    assert function["timeout"] < 60
+    rule = production["cloudwatch/eventRule:EventRule"]["otakaro-dt-backend-queue"]
+    assert rule["scheduleExpression"] == "rate(1 minute)"
+    again = production["lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"]
+    [config] = again.values()
+    assert config["maximumRetryAttempts"] == 0  # the next minute measures afresh
+    [role] = [r for name, r in statements(production).items() if name == "otakaro-dt-backend-queue"]
+    allowed = {a for s in role if s["Effect"] == "Allow" for a in s["Action"]}
+    assert {action.partition(":")[0] for action in allowed} == {"ec2", "logs"}
+
+
+def test_the_queues_function_speaks_tls_to_a_redis_that_demands_it(switched: Recording) -> None:
+    [function] = [
+        f
+        for name, f in switched["lambda/function:Function"].items()
+        if name.endswith("-backend-queue")
+    ]
+    variables = function["environment"]["variables"]
+    assert variables["TLS"] == "required"
+    # The certificate has AWS's own name.
+    assert (
+        variables["HOST"]
+        == environment(switched, "a2345678901234-backend-celery")["MESSAGE_BROKER_HOST"]
+    )
+
+
+def statements(recording: Recording) -> dict[str, list[dict[str, Any]]]:
+    """Statements of each role policy, by its name."""
+    return {
+        name: document(inputs["policy"])["Statement"]
+        for name, inputs in recording["iam/rolePolicy:RolePolicy"].items()
+    }

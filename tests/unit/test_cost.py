@@ -103,7 +103,8 @@ def test_an_allowance_is_taken_off_once_for_all(switched: Recording) -> None:
     known = charges.recorded(switched, "a2345678901234")
     quantity = sum(c.quantity for c in charges.charges(known) if c.price == "metric")
     assert quantity > 10
-    paid = cost.bill(known).usd("Container Insights")
+    bill = cost.bill(known)
+    paid = bill.usd("Container Insights") + bill.usd("Queue's length")
     assert paid == pytest.approx((quantity - 10) * 0.30)
 
 
@@ -185,3 +186,23 @@ def test_the_page_of_costs_is_what_the_program_costs() -> None:
 def test_the_readmes_excerpt_is_so_too() -> None:
     """When this fails, `python -m local.cost` writes it anew."""
     assert cost.section(cost.README.read_text(encoding="utf-8")) == cost.excerpt()
+
+
+def test_measuring_the_queue_is_paid_each_minute(production: Recording) -> None:
+    """AWS gives all of it to small accounts; without that it would be some cents."""
+    mine = [c for c in charges.charges(deployed(production)) if c.item == "Queue's length"]
+    quantities = {charge.price: charge.quantity for charge in mine}
+    assert quantities["lambda.requests"] == 60 * 730
+    assert quantities["lambda.seconds"] == pytest.approx(60 * 730 * 0.1 * 128 / 1024)
+    assert quantities["metric"] == 1
+    assert cost.bill(deployed(production)).usd("Queue's length") == 0
+
+
+def test_alarms_that_scaling_makes_are_paid_like_the_others(production: Recording) -> None:
+    known = deployed(production)
+    alarms = sum(c.quantity for c in charges.charges(known) if c.price == "alarm")
+    own = len(known.of("aws:cloudwatch/metricAlarm:MetricAlarm"))
+    policies = known.of("aws:appautoscaling/policy:Policy")
+    tracking = [p for p in policies if p.inputs["policyType"] == "TargetTrackingScaling"]
+    assert len(tracking) == 5
+    assert alarms == own + 2 * len(tracking)

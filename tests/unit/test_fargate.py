@@ -463,11 +463,41 @@ def test_a_service_scales_with_its_cpu_within_its_bounds(
     assert 0 < tracking["targetValue"] < 100
 
 
+@pytest.mark.parametrize(
+    ("name", "group", "target"), [("terriamap", "terriamap", 1200), ("backend-flask", "api", 300)]
+)
+def test_a_service_that_visitors_reach_scales_with_their_requests(
+    production: Recording, name: str, group: str, target: int
+) -> None:
+    """The label names load balancer and target group by the ends of their ARNs, and is known only
+    when a rule leads from one to the other: scaling refuses it before."""
+    policy = production.one("appautoscaling/policy:Policy", f"otakaro-dt-{name}-requests")
+    assert policy.inputs["resourceId"] == f"service/otakaro-dt-ecs/otakaro-dt-{name}"
+    tracking = policy.inputs["targetTrackingScalingPolicyConfiguration"]
+    assert tracking["targetValue"] == target
+    assert tracking["predefinedMetricSpecification"] == {
+        "predefinedMetricType": "ALBRequestCountPerTarget",
+        "resourceLabel": "app/otakaro-dt-alb/50dc6c495c0c9188"
+        f"/targetgroup/otakaro-dt-{group}/73e2d6bc24d8a067",
+    }
+    rule = production.one("lb/listenerRule:ListenerRule", f"otakaro-dt-{group}")
+    assert rule.urn in policy.dependencies
+
+
+def test_nothing_else_scales_with_requests(production: Recording) -> None:
+    names = {*production["appautoscaling/policy:Policy"]}
+    assert {name for name in names if name.endswith("-requests")} == {
+        "otakaro-dt-terriamap-requests",
+        "otakaro-dt-backend-flask-requests",
+    }
+
+
 def test_what_has_one_number_of_tasks_is_not_scaled(
     production: Recording, switched: Recording
 ) -> None:
     assert "otakaro-dt-geoserver" not in production["appautoscaling/target:Target"]
     assert "a2345678901234-terriamap" not in switched["appautoscaling/target:Target"]
+    assert not [n for n in switched["appautoscaling/policy:Policy"] if "terriamap" in n]
 
 
 def test_the_cluster_has_fargate_and_the_insights_of_its_setting(

@@ -30,6 +30,7 @@ EDGES = {
     ("geoserver", "database", 5432),
     ("geoserver", "files", 2049),
     ("bootstrap", "database", 5432),
+    ("queue", "redis", 6379),
     ("terriamap", "internet", 443),
     ("api", "internet", 443),
     ("worker", "internet", 443),

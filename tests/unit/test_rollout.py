@@ -49,6 +49,7 @@ def reached(recording: Recording, event: dict[str, Any]) -> list[str]:
     return [
         targets[name]
         for name, rule in recording["cloudwatch/eventRule:EventRule"].items()
+        if "eventPattern" in rule  # the others are clocks
         if matches(document(rule["eventPattern"]), event)
     ]
 

@@ -201,6 +201,29 @@ TYPES: Mapping[str, Type] = {
         defaults={"lifecycleScope": "CREATE_ONLY", "terraformKey": "tf"},
         replace="functionName input qualifier triggers",
     ),
+    "aws:lambda/permission:Permission": Type(
+        "lambda", op("AddPermission"), key="FunctionName={function} StatementId={statementId}",
+        id="{statementId}",
+        read=(op("GetPolicy", """Policy|contains(@,'"{statementId}"')&&{found:`true`}""",
+            FunctionName="{function}", Qualifier="{qualifier?}"),),
+        delete=(op("RemovePermission"),), names="function=FunctionName",
+        client="statementIdPrefix", naming=Name(key="statementId", limit=100),
+        unread="""
+            action eventSourceToken functionUrlAuthType principal principalOrgId qualifier
+            sourceAccount sourceArn
+            """,
+        replace="""
+            action eventSourceToken function functionUrlAuthType invokedViaFunctionUrl principal
+            principalOrgId qualifier
+            sourceAccount sourceArn statementId statementIdPrefix
+            """,
+    ),
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": Type(
+        "lambda", op("PutFunctionEventInvokeConfig"), key="FunctionName={functionName}",
+        id="{functionName}", read=(op("GetFunctionEventInvokeConfig", "."),),
+        update=(op("PutFunctionEventInvokeConfig", full=True),),
+        delete=(op("DeleteFunctionEventInvokeConfig"),), replace="functionName qualifier",
+    ),
     "aws:lambda/eventSourceMapping:EventSourceMapping": Type(
         "lambda", op("CreateEventSourceMapping"), key="UUID",
         read=(op("GetEventSourceMapping", "."),), unread="functionName",

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 from local.provider.rules.core import (
@@ -136,6 +137,20 @@ def _room_to_roll(service: Block) -> bool:
         service.get("deploymentMaximumPercent", 200),
     )
     return bool(low < high)
+
+
+def _steps_meet(steps: Block) -> bool:
+    """Intervals from the alarm's bound on; at most one has no lower end, and one no upper."""
+    bounds = sorted(
+        (
+            float(step.get("metricIntervalLowerBound", "-inf")),
+            float(step.get("metricIntervalUpperBound", "inf")),
+        )
+        for step in steps.blocks("stepAdjustments")
+    )
+    return all(low < high for low, high in bounds) and all(
+        before[1] == after[0] for before, after in pairwise(bounds)
+    )
 
 
 def _open_runtime(runtime: str) -> bool:
@@ -300,6 +315,14 @@ RULES = (
         ("", lambda p: (p["policyType"] == "TargetTrackingScaling")
             == ("targetTrackingScalingPolicyConfiguration" in p),
             "targetTrackingScalingPolicyConfiguration goes with policyType"),
+        ("", lambda p: (p["policyType"] == "StepScaling")
+            == ("stepScalingPolicyConfiguration" in p),
+            "stepScalingPolicyConfiguration goes with policyType"),
+        ("stepScalingPolicyConfiguration", _steps_meet,
+            "stepAdjustments must meet each other without gap or overlap"),
+        ("targetTrackingScalingPolicyConfiguration.predefinedMetricSpecification[]", lambda m:
+            (m.get("predefinedMetricType") == "ALBRequestCountPerTarget")
+            == ("resourceLabel" in m), "resourceLabel goes with ALBRequestCountPerTarget"),
         ("targetTrackingScalingPolicyConfiguration.targetValue", between(1e-9, 1e12),
             "must be above zero"),
         ("targetTrackingScalingPolicyConfiguration", exactly_one(
