@@ -47,6 +47,10 @@ def test_every_alarm_has_a_runbook(alarms: set[str]) -> None:
     assert {key for key in alarms if not any(fnmatch(key, each) for each in patterns())} == set()
 
 
+def test_an_alarm_without_a_runbook_would_be_told() -> None:
+    assert not any(fnmatch("tape-robot", each) for each in patterns())
+
+
 @pytest.mark.parametrize(
     "page", sorted(RUNBOOKS.glob("[a-z]*.md")), ids=lambda page: str(page.name)
 )
