@@ -17,6 +17,7 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from local import paths
 from local.errors import LocalError
@@ -79,6 +80,20 @@ class Database:
             reason = _last_line(log.read_text()) if log.exists() else _last_line(done.stderr)
             raise LocalError(f"the database behind RDS does not start: {reason}")
 
+    def prompt(self) -> NoReturn:
+        """Become psql, as the instance's user; no password is asked for on the server's socket."""
+        account = _server_account() if os.geteuid() == 0 else None
+        if account is not None:
+            os.setgroups([])
+            os.setgid(account.pw_gid)
+            os.setuid(account.pw_uid)
+        os.chdir(self.folder)
+        program = str(Path(self.programs) / "psql")
+        terminal = {key: os.environ[key] for key in ("PATH", "TERM", "LANG") if key in os.environ}
+        words = [program, "-X", "-h", self.folder, "-p", str(PORT), "-U", "postgres", DATABASE]
+        own = {"HOME": self.folder, "PGOPTIONS": f"-c role={USER}"}
+        os.execve(program, words, {**terminal, **own})  # noqa: S606 - no shell
+
     def end(self) -> None:
         """End the server and remove its files."""
         self._run(["pg_ctl", "stop", "-m", "immediate", "-D", self.folder])
@@ -106,6 +121,12 @@ def ensure() -> Database | None:
     made.start()
     _record_file().write_text(json.dumps(asdict(made)))
     return made
+
+
+def running() -> Database | None:
+    """The server, when one runs."""
+    found = _recorded()
+    return found if found is not None and found.alive() else None
 
 
 def stop() -> None:

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from local import console, emulator, stackfile
+from local import console, database, emulator, stackfile
 from local.account import HOME_REGION
 from local.account import Account as Emulated
 from local.errors import LocalError
@@ -43,8 +43,16 @@ def shell(arguments: argparse.Namespace) -> None:
 
 
 def psql(arguments: argparse.Namespace) -> None:
-    """Open the database's prompt (in a real account)."""
-    _run("psql", arguments)
+    """Open the database's prompt."""
+    account = emulated(arguments.stack)
+    server = database.running()
+    if server is None:
+        raise LocalError(
+            "no PostgreSQL is behind the emulated RDS: install PostgreSQL with PostGIS, then "
+            f"`make reset` and {account.command('up')}"
+        )
+    console.note(f"the PostgreSQL behind {account.title}")
+    server.prompt()
 
 
 def restart(arguments: argparse.Namespace) -> None:

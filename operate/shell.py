@@ -62,8 +62,8 @@ def psql(account: Account) -> list[str]:
 def _exec(account: Account, service: str, command: str) -> list[str]:
     if account.emulated:
         raise OperateError(
-            "no container runs on the emulated AWS, so there is none to go into: "
-            "ACCOUNT=aws means the real account"
+            "no container runs on the emulated AWS, so there is none to go into: ACCOUNT=aws means "
+            "the real account"
         )
     services = Services(account)
     (name,) = services.chosen(service, one=True)

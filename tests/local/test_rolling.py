@@ -160,7 +160,6 @@ def test_a_push_to_a_stack_that_is_not_deployed_is_told(local: Local) -> None:
         (("restart", "--service", "frontend"), "geoserver, terriamap, backend"),
         (("logs", "--service", "geoserver", "--since", "soon"), "SINCE=soon is no length of time"),
         (("shell", "--service", "geoserver"), "no container runs on the emulated AWS"),
-        (("psql",), "ACCOUNT=aws means the real account"),
         (("secret", "--name", "NIWA_API_KEY"), "there is no value"),
     ],
 )
@@ -431,6 +430,22 @@ def test_logs_show_the_lines_of_a_service_as_they_come(world: World) -> None:
         reading.communicate(timeout=20)
     decided = world.local.run("logs", "--service", "rollout", "--since", "1h", "--once")
     assert "Rolled: " in decided.stdout
+
+
+def test_the_prompt_is_of_the_database_behind_the_instance(world: World) -> None:
+    if not world.local.has_database:
+        assert "install PostgreSQL with PostGIS" in error(world.local, "psql")
+        return
+    said = subprocess.run(
+        [sys.executable, "-m", "local", "psql"],
+        cwd=ROOT,
+        env=world.local.environment,
+        input="select current_user, extname from pg_extension where extname = 'postgis';\n",
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode == 0, said.stderr
+    assert "otakaro      | postgis" in said.stdout
 
 
 def test_a_restart_rolls_the_service_and_keeps_its_image(world: World) -> None:
