@@ -14,7 +14,8 @@ from operate.account import Account
 from operate.errors import OperateError
 from operate.services import Services
 
-ROLLOUT: Final = "rollout"  # the function that rolls services
+# Functions whose logs people read: what rolls services, what measures the queue.
+FUNCTIONS: Final = ("rollout", "backend-queue")
 DEFAULT_SINCE: Final = "10m"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # Lines may be told this much later than they were written, in another order.
@@ -84,14 +85,14 @@ def groups(account: Account, service: str) -> dict[str, str]:
         OperateError: it means none, or nothing is deployed.
     """
     services = Services(account)
-    if service == ROLLOUT:
+    if service in FUNCTIONS:
         services.names()  # is there anything at all?
-        return {f"/aws/lambda/{account.stack.prefix}-rollout": ROLLOUT}
+        return {f"/aws/lambda/{account.stack.prefix}-{service}": service}
     try:
         chosen = services.chosen(service)
     except OperateError as error:
         if "; allowed: one of" in str(error):
-            raise OperateError(f"{error}, {ROLLOUT}") from error
+            raise OperateError(f"{error}, {', '.join(FUNCTIONS)}") from error
         raise
     return {f"/ecs/{name}": services.short(name) for name in chosen}
 

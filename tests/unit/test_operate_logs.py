@@ -98,6 +98,7 @@ def test_a_filter_is_cloudwatchs_to_apply() -> None:
             },
         ),
         ("rollout", {"/aws/lambda/otakaro-dt-rollout": "rollout"}),
+        ("backend-queue", {"/aws/lambda/otakaro-dt-backend-queue": "backend-queue"}),
     ],
 )
 def test_a_service_has_its_log_groups(service: str, expected: dict[str, str]) -> None:
@@ -112,7 +113,7 @@ def test_a_service_that_there_is_not_is_told_with_those_that_are(service: str, w
         groups(Answers(well()).account(), service)
     assert str(told.value) == (
         f"{words}; allowed: one of backend-celery, backend-flask, geoserver, terriamap, backend, "
-        "rollout"
+        "rollout, backend-queue"
     )
 
 
