@@ -18,7 +18,10 @@ from botocore import xform_name
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from pulumi.runtime import set_all_config
 
+from local import charges
 from local.record import ROOT, SECRETS, configuration, record
+from local.rolling import SERVICES
+from operate.logs import FUNCTIONS
 from settings import Settings
 from tests.handbook import pulumi_cli
 from tests.handbook.shell import ELLIPSIS, Command
@@ -294,9 +297,24 @@ def _make(words: Sequence[str], whole: bool) -> Iterator[str]:  # noqa: ARG001 -
             yield f"the Makefile knows no {name}"
         elif not equals and word not in {*targets, ELLIPSIS} and not _BACK.search(word):
             yield f"there is no `make {word}`"
+        if name == "SERVICE" and value not in _services(words[0]) and not _BACK.search(value):
+            yield f"`make {words[0]}` knows no service {value!r}"
+        if name == "PROFILE" and value not in charges.document("profiles.yaml")["profiles"]:
+            yield f"there is no profile {value!r}"
         if name == "SET":
             wanted = dict(pair.split("=", 1) for pair in value.split() if "=" in pair)
             yield from settings_complaints({k: v for k, v in wanted.items() if not k.isupper()})
+
+
+def _services(target: str) -> set[str]:
+    """What a target takes for SERVICE."""
+    parts = {"backend-flask", "backend-celery"}
+    known = {
+        "push": set(SERVICES),
+        "logs": {*SERVICES, *parts, *FUNCTIONS},
+        "shell": {*SERVICES, *parts} - {"backend"},
+    }
+    return known.get(target, {*SERVICES, *parts})
 
 
 # -- pulumi

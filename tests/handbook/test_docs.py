@@ -103,6 +103,8 @@ WRONG = [
     ("pulumi stack select --stack", "--stack needs a value"),
     ("make psuh SERVICE=geoserver", "no `make psuh`"),
     ("make push SERVIC=geoserver", "knows no SERVIC"),
+    ("make logs SERVICE=queue ACCOUNT=aws", "knows no service 'queue'"),
+    ("make cost PROFILE=huge", "no profile 'huge'"),
     ("make cost SET='natGateways=9'", "from 1 to 2"),
 ]
 
