@@ -49,7 +49,7 @@ def test_folders_can_begin_where_a_backup_was_restored(production: Recording) ->
 
     def paths(recording: Recording) -> list[str]:
         points = recording["efs/accessPoint:AccessPoint"].values()
-        return [point["rootDirectory"]["path"] for point in points]
+        return sorted(point["rootDirectory"]["path"] for point in points)
 
     assert paths(restored) == [root + path for path in paths(production)]
     assert paths(production)[0].startswith("/stored_data")
