@@ -9,15 +9,17 @@ from local.picture.model import Arrow, Part, Picture
 from local.picture.places import (
     ALARMS,
     EDGE,
+    PEOPLE,
     PLACES,
     PRIVATE,
+    TEAM,
+    VISITORS,
     Place,
 )
 from local.record import Recording, Resource
 
 # Components of several services that the picture shows as one thing.
 SHARED = ("Backend",)
-VISITORS, TEAM, PEOPLE = "visitors", "team", "people"
 # What people call a part whose name alone says too little.
 WORDS = {
     "alb": "Load\nbalancer",

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from local.picture.layout import FONT, LINE, Sheet, layout
+from local.picture.geometry import FONT, LINE
+from local.picture.layout import Sheet, layout
 from local.picture.model import Picture
 from local.picture.svg import Theme, document, frame, line, symbol, text
 from local.picture.text import width

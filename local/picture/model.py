@@ -10,7 +10,7 @@ class Part:
     """A node: one resource, or several of a kind that stand together.
 
     Args:
-        group: the box it stands in, one of `places.GROUPS`; empty for people.
+        group: the box it stands in, as in `places`; empty for people.
         box: a smaller box within the group, such as all distributions; empty for none.
         key: the resource's name, or a word for several of them.
         label: what a person calls it, in lines.

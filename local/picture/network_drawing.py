@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from local.picture.layout import GAP, ICON, LINE, MARGIN, PAD, TITLE, Rect
+from local.picture.geometry import GAP, ICON, LINE, MARGIN, PAD, TITLE, Rect
 from local.picture.network import Item, Network, Subnet
 from local.picture.svg import Theme, document, frame, symbol, text
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 EDGE, PUBLIC, PRIVATE, DATA = "Edge, worldwide", "Public subnets", "Private subnets", "Data"
 SECRETS, ROLLOUT, ALARMS = "Secrets", "Rolls out by itself", "Watching"
-GROUPS = (EDGE, PUBLIC, SECRETS, PRIVATE, DATA, ROLLOUT, ALARMS)
+VISITORS, TEAM, PEOPLE = "visitors", "team", "people"  # stand in no group
 
 
 @dataclass(frozen=True, kw_only=True)

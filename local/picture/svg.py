@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 import diagrams
 import resvg_py
 
-from local.picture.layout import FONT, ICON, LINE, TITLE, Rect
+from local.picture.geometry import FONT, ICON, LINE, TITLE, Rect
 from local.picture.text import FILES, embedded
 
 
@@ -120,7 +120,7 @@ def symbol(icon: str, label: str, r: Rect, theme: Theme) -> Iterator[str]:
     """An icon, its label in lines below it."""
     x = r.cx - ICON / 2
     if icon in _PEOPLE:
-        yield _people(x, r.y, theme.text, several=icon.endswith("s"))
+        yield _people(x, r.y, theme, several=icon.endswith("s"))
     else:
         if icon in _OUTLINES:
             yield f'<rect x="{x:.1f}" y="{r.y:.1f}" width="{ICON:g}" height="{ICON:g}" ' + (
@@ -147,7 +147,7 @@ def text(
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{extra}>{escape(words)}</text>'
 
 
-def _people(x: float, y: float, colour: str, *, several: bool) -> str:
+def _people(x: float, y: float, theme: Theme, *, several: bool) -> str:
     """A person, or three: AWS's icon is dark on nothing, and would be lost on a dark ground."""
     spots = (
         [(9.0, 9.0, 0.62), (33.0, 9.0, 0.62), (21.0, 12.0, 1.0)] if several else [(21.0, 10.0, 1.0)]
@@ -157,7 +157,7 @@ def _people(x: float, y: float, colour: str, *, several: bool) -> str:
         f'<path d="M-12 27v-5a12 11 0 0 1 24 0v5z"/></g>'
         for px, py, s in spots
     )
-    return f'<g fill="none" stroke="{colour}" stroke-width="2.2">{drawn}</g>'
+    return f'<g fill="{theme.ground}" stroke="{theme.text}" stroke-width="2.2">{drawn}</g>'
 
 
 def _id(icon: str) -> str:

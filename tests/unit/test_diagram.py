@@ -9,7 +9,8 @@ import pytest
 from local.diagram import SOURCE, source
 from local.picture.deployed import deployed
 from local.picture.drawing import drawing
-from local.picture.layout import FONT, Rect, Sheet, gathered, layout
+from local.picture.geometry import FONT, Rect
+from local.picture.layout import Sheet, layout
 from local.picture.model import Picture
 from local.picture.network import network
 from local.picture.network_drawing import network_drawing
@@ -26,6 +27,7 @@ from local.picture.places import (
     SECRETS,
     homeless,
 )
+from local.picture.routes import gathered
 from local.picture.svg import DARK, LIGHT
 from local.record import ROOT, Recording, kinds
 
@@ -145,22 +147,17 @@ def test_the_firewall_is_there_when_it_is_on(production: Recording, switched: Re
     assert deployed(switched)["wafv2/webAcl:WebAcl"].group == EDGE
 
 
-def overlap(a: Rect, b: Rect) -> bool:
-    return min(a.right, b.right) > max(a.x, b.x) and min(a.bottom, b.bottom) > max(a.y, b.y)
-
-
 def test_nothing_lies_over_anything_else(sheet: Sheet) -> None:
     for places in (sheet.parts, sheet.boxes, sheet.groups):
         for (one, a), (other, b) in combinations(places.items(), 2):
-            assert not overlap(a, b), (one, other)
+            assert not a.overlaps(b), (one, other)
 
 
 def test_everything_is_within_its_group_and_on_the_sheet(picture: Picture, sheet: Sheet) -> None:
     whole = Rect(0, 0, *sheet.size)
     for part in picture.parts:
         a, b = sheet.parts[part.key], sheet.groups.get(part.group, whole)
-        inside = b.x <= a.x and a.right <= b.right and b.y <= a.y and a.bottom <= b.bottom
-        assert inside, part.key
+        assert b.holds(a), part.key
 
 
 def test_no_arrow_runs_over_a_part_that_it_does_not_concern(sheet: Sheet) -> None:
@@ -169,7 +166,7 @@ def test_no_arrow_runs_over_a_part_that_it_does_not_concern(sheet: Sheet) -> Non
             if key in (route.arrow.start, route.arrow.end):
                 continue
             icon = Rect(rect.x + 4, rect.y + 4, rect.w - 8, rect.h - 8)
-            over = [p for p in route.along() if overlap(Rect(*p, 0.1, 0.1), icon)]
+            over = [p for p in route.along() if icon.overlaps(Rect(*p, 0.1, 0.1))]
             assert not over, (route.arrow, key)
 
 
