@@ -130,7 +130,8 @@ def _way_out(recording: Recording, subnet: Resource) -> str:
 def _doors(recording: Recording) -> Iterator[Item]:
     for _ in recording.of("ec2/internetGateway:InternetGateway"):
         yield Item("internet gateway", "network/internet-gateway")
-    for endpoint in recording.of("ec2/vpcEndpoint:VpcEndpoint"):
+    endpoints = recording.of("ec2/vpcEndpoint:VpcEndpoint")
+    for endpoint in sorted(endpoints, key=lambda endpoint: endpoint.name):
         service = endpoint.inputs["serviceName"].split(".", 3)[3]
         yield Item(f"endpoint {service}", "network/endpoint")
     for log in recording.of("ec2/flowLog:FlowLog"):
