@@ -216,7 +216,7 @@ terriamap = FargateService(
     f"{prefix}-terriamap",
     FargateServiceArgs(
         platform=platform,
-        place=network.place("terriamap"),
+        place=network.task_place("terriamap"),
         repository=images["terriamap"],
         size=settings.terriamap,
         port=TERRIAMAP_PORT,
@@ -237,7 +237,7 @@ geoserver = FargateService(
     f"{prefix}-geoserver",
     FargateServiceArgs(
         platform=platform,
-        place=network.place("geoserver"),
+        place=network.task_place("geoserver"),
         repository=images["geoserver"],
         size=settings.geoserver,
         port=GEOSERVER_PORT,

@@ -164,7 +164,7 @@ class Backend(ComponentResource):
             f"{name}-flask",
             FargateServiceArgs(
                 platform=args.platform,
-                place=args.network.place("api"),
+                place=args.network.task_place("api"),
                 repository=args.repository,
                 size=args.flask,
                 port=API_PORT,
@@ -186,7 +186,7 @@ class Backend(ComponentResource):
             f"{name}-celery",
             FargateServiceArgs(
                 platform=args.platform,
-                place=args.network.place("worker"),
+                place=args.network.task_place("worker"),
                 repository=args.repository,
                 size=args.celery,
                 environment=environment,

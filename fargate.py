@@ -383,7 +383,7 @@ class FargateService(ComponentResource):
             network_configuration={
                 "subnets": args.place.subnet_ids,
                 "security_groups": [args.place.security_group_id],
-                "assign_public_ip": False,
+                "assign_public_ip": args.place.public,
             },
             load_balancers=[
                 {

@@ -31,10 +31,11 @@ class Traffic:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where something runs: one private subnet a zone, and its security group."""
+    """Where something runs: one subnet a zone, and its security group."""
 
     subnets: dict[str, Output[str]]
     security_group_id: Output[str]
+    public: bool = False  # what runs there reaches AWS by an address of its own
 
     @property
     def subnet_ids(self) -> list[Output[str]]:
@@ -87,7 +88,8 @@ class NetworkArgs:
     account_id: Input[str]
     cidr: str  # /16 to /23
     zones: Sequence[str]  # full names; each gets a public and a private subnet
-    nat_gateways: int  # from 1 to one a zone; zones without their own use the first
+    # Up to one a zone; zones without their own use the first. None: tasks have public addresses.
+    nat_gateways: int
     traffic: Sequence[Traffic]
     interface_endpoints: Sequence[str]  # services of AWS that the VPC reaches by itself: ecr.api
     flow_log_traffic: str  # REJECT, ACCEPT or ALL
@@ -119,11 +121,14 @@ class Network(ComponentResource):
         parts = [str(part) for part in ipaddress.IPv4Network(args.cidr).subnets(prefixlen_diff=3)]
         self.public_subnets = self._subnets("public", parts[4:])
         self.private_subnets = self._subnets("private", parts[:4])
-        self.egress = self._routes()
+        self._ways_out: dict[str, list[pulumi.Resource]] = {}
+        self._routes()
         self._flow_log()
         self.security_groups = self._security_groups()
         self.rules = self._rules()
-        self._interface_endpoints()
+        endpoints = self._interface_endpoints()
+        # What must exist before a private subnet reaches AWS.
+        self.egress = [way for ways in self._ways_out.values() for way in ways] + endpoints
         self.namespace = servicediscovery.PrivateDnsNamespace(
             name,
             name=args.private_domain,
@@ -140,6 +145,23 @@ class Network(ComponentResource):
             security_group_id=self.security_groups[group].id,
         )
 
+    def task_place(self, group: str) -> Place:
+        """Where tasks run: private subnets behind a NAT gateway, or public ones when there is none.
+
+        A subnet is known when it has its way out, so that no task starts without one. In a public
+        subnet the security group alone keeps strangers out, as it does in a private one.
+        """
+        public = self._args.nat_gateways == 0
+        subnets = self.public_subnets if public else self.private_subnets
+        return Place(
+            subnets={
+                zone: _known_with(subnet.id, self._ways_out["public" if public else zone])
+                for zone, subnet in subnets.items()
+            },
+            security_group_id=self.security_groups[group].id,
+            public=public,
+        )
+
     def _subnets(self, kind: str, blocks: Sequence[str]) -> dict[str, ec2.Subnet]:
         return {
             zone: ec2.Subnet(
@@ -154,8 +176,8 @@ class Network(ComponentResource):
             for zone, block in zip(self._args.zones, blocks, strict=False)
         }
 
-    def _routes(self) -> list[pulumi.Resource]:
-        """Route tables; the answer is what must exist before a private subnet has a way out."""
+    def _routes(self) -> None:
+        """Route tables, and what must exist before a subnet has its way out."""
         gateway = ec2.InternetGateway(
             self._name, vpc_id=self.vpc_id, tags={"Name": self._name}, opts=self._child
         )
@@ -188,19 +210,22 @@ class Network(ComponentResource):
                 opts=ResourceOptions(parent=self, depends_on=[gateway]),
             )
             nats.append(nat)
-        ready: list[pulumi.Resource] = [way_out, *associations]
-        tables = []
+        self._ways_out["public"] = [way_out, *associations]
+        # Tasks read images from S3, wherever they run.
+        tables = [] if nats else [public]
         for index, (zone, subnet) in enumerate(self.private_subnets.items()):
             table = self._route_table(f"private-{zone}")
             tables.append(table)
-            route = ec2.Route(
-                f"{self._name}-private-{zone}",
-                route_table_id=table.id,
-                destination_cidr_block="0.0.0.0/0",
-                nat_gateway_id=nats[index if index < len(nats) else 0].id,
-                opts=self._child,
-            )
-            ready += [route, self._associate(f"{self._name}-private-{zone}", subnet, table)]
+            self._ways_out[zone] = [self._associate(f"{self._name}-private-{zone}", subnet, table)]
+            if nats:
+                route = ec2.Route(
+                    f"{self._name}-private-{zone}",
+                    route_table_id=table.id,
+                    destination_cidr_block="0.0.0.0/0",
+                    nat_gateway_id=nats[index if index < len(nats) else 0].id,
+                    opts=self._child,
+                )
+                self._ways_out[zone].append(route)
         # Free, and keeps image layers (ECR stores them in S3) off the NAT gateway's bill.
         ec2.VpcEndpoint(
             f"{self._name}-s3",
@@ -211,9 +236,8 @@ class Network(ComponentResource):
             tags={"Name": f"{self._name}-s3"},
             opts=self._child,
         )
-        return ready
 
-    def _interface_endpoints(self) -> None:
+    def _interface_endpoints(self) -> list[pulumi.Resource]:
         """Private addresses of AWS's services in each zone, instead of the way by the internet."""
         admitted = [
             rule
@@ -221,8 +245,7 @@ class Network(ComponentResource):
             if row.server == ENDPOINTS
             for rule in self.rules[row.client]
         ]
-        for service in self._args.interface_endpoints:
-            name = f"{self._name}-{service.replace('.', '-')}"
+        return [
             ec2.VpcEndpoint(
                 name,
                 vpc_id=self.vpc_id,
@@ -235,6 +258,9 @@ class Network(ComponentResource):
                 # From its first moment the service's name leads here: whom it serves must get in.
                 opts=ResourceOptions(parent=self, depends_on=admitted),
             )
+            for service in self._args.interface_endpoints
+            for name in [f"{self._name}-{service.replace('.', '-')}"]
+        ]
 
     def _route_table(self, kind: str) -> ec2.RouteTable:
         name = f"{self._name}-{kind}"
@@ -366,6 +392,13 @@ class Network(ComponentResource):
             cidr_ipv4=cidr,
             opts=self._child,
         )
+
+
+def _known_with(value: Output[str], resources: Sequence[pulumi.Resource]) -> Output[str]:
+    """`value`, known when `resources` exist."""
+    ready = Output.all(value, *[resource.urn for resource in resources])
+    known: Output[str] = ready.apply(lambda parts: parts[0])
+    return known
 
 
 @dataclass(frozen=True, kw_only=True)

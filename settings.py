@@ -6,7 +6,7 @@ together, each with its key, its value, what is allowed and the command that men
 
 import ipaddress
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, get_args
@@ -245,6 +245,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
     zone = read.text("dnsZone", _HOST, "a domain name in lower case", "digitaltwins.nz")
     protect = read.boolean("protectData")
     zones = _zones(read, region)
+    nat_gateways, endpoints = _ways_out(read, zones)
     return Settings(
         region=region,
         prefix=prefix,
@@ -255,8 +256,8 @@ def _read(read: ConfigReader, region: str) -> Settings:
         network=NetworkSettings(
             cidr=_cidr(read),
             zones=zones,
-            nat_gateways=read.integer("natGateways", 1, max(len(zones), 1)),
-            interface_endpoints=_endpoints(read),
+            nat_gateways=nat_gateways,
+            interface_endpoints=endpoints,
             flow_log_traffic=read.choice("flowLogTraffic", _FLOW_LOG),
         ),
         terriamap=_service(read, "terriamap"),
@@ -303,6 +304,25 @@ def _zones(read: ConfigReader, region: str) -> tuple[str, ...]:
     if read.sound("zones"):
         read.problem_with_command("zones", allowed, read.back_to_default("zones"))
     return tuple(region + letter for letter in letters)
+
+
+def _ways_out(read: ConfigReader, zones: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+    """NAT gateways and endpoints. A function in the VPC has no public address, and the one that
+    creates PostGIS reads the database's password from Parameter Store."""
+    gateways = read.integer("natGateways", 0, max(len(zones), 1), clamp=False)
+    endpoints = _endpoints(read)
+    if (
+        gateways == 0
+        and "ssm" not in endpoints
+        and read.sound("zones", "natGateways", "interfaceEndpoints")
+    ):
+        read.problem(
+            "natGateways",
+            f"from 1 to {len(zones)}, or 0 with ssm among interfaceEndpoints, by which the function"
+            " that creates PostGIS reads the database's password",
+            "1",
+        )
+    return gateways, endpoints
 
 
 def _endpoints(read: ConfigReader) -> tuple[str, ...]:

@@ -136,7 +136,10 @@ CASES: Mapping[str, tuple[Case, ...]] = {
         Case(to='["ecr.api"]'),
         Case(base='["ecr.api"]', to="[]"),
     ),
-    "natGateways": (Case(to="2"),),
+    "natGateways": (
+        Case(to="2"),
+        Case(to="0", along={"interfaceEndpoints": '["ssm"]'}),
+    ),
     "flowLogTraffic": (Case(to="ALL"),),
     "cpuArchitecture": (
         Case(to="ARM64", note="Push images for it first: those of the other kind don't start."),

@@ -180,6 +180,13 @@ def second() -> World:
 
 
 @pytest.fixture(scope="session")
+def bare() -> World:
+    """Production without a NAT gateway."""
+    ways = {"otakaro:natGateways": "0", "otakaro:interfaceEndpoints": '["ssm"]'}
+    return world(configuration("production") | ways)
+
+
+@pytest.fixture(scope="session")
 def previewed() -> World:
     """Production before it exists: what AWS makes up is unknown."""
     return world(configuration("production"), previewed_program())

@@ -5,7 +5,7 @@ import pytest
 from tests.contract.references import CHECKS, broken, found
 from tests.contract.world import World
 
-STACKS = ["production", "second", "switched_on"]
+STACKS = ["production", "second", "switched_on", "bare"]
 
 
 @pytest.fixture(params=STACKS)

@@ -36,7 +36,7 @@ def test_every_setting_has_its_row_once(rows: dict[str, list[str]]) -> None:
 @pytest.mark.parametrize(
     ("key", "told"),
     [
-        ("natGateways", "a whole number from 1 to 2"),
+        ("natGateways", "a whole number from 0 to 2"),
         ("celerySpot", "true or false"),
         ("terriamapMemory", "512 cpu units: 1024 to 4096 MiB in steps of 1024"),
         ("redisTls", "one of preferred, required"),

@@ -89,6 +89,15 @@ def test_a_standby_and_a_replica_double_what_they_copy() -> None:
     assert replica.usd("Redis") == pytest.approx(2 * plain.usd("Redis"))
 
 
+def test_without_nat_gateways_each_task_pays_for_its_address() -> None:
+    one, none = with_({}), with_({"natGateways": "0", "interfaceEndpoints": '["ssm"]'})
+    assert none.usd("NAT") == none.usd("Through NAT") == 0
+    addresses = "Public IPv4 addresses"
+    # One of the gateway goes, five of the tasks come.
+    assert none.usd(addresses) - one.usd(addresses) == pytest.approx(4 * HOURS * 0.005)
+    assert none.usd("Endpoints, one a zone") == pytest.approx(2 * HOURS * 0.013)
+
+
 def test_a_nat_gateway_brings_its_hours_and_its_address() -> None:
     one, two = with_({}), with_({"natGateways": "2"})
     assert two.usd("NAT") - one.usd("NAT") == pytest.approx(HOURS * 0.059)

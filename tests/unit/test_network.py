@@ -256,6 +256,74 @@ def test_only_the_load_balancer_and_nat_lie_in_public_subnets(stack: Recording) 
         assert service["networkConfiguration"]["assignPublicIp"] is False
 
 
+@pytest.fixture(scope="module")
+def bare() -> Recording:
+    """Production without a NAT gateway."""
+    return record_program(
+        configuration("production")
+        | {"otakaro:natGateways": "0", "otakaro:interfaceEndpoints": '["ssm"]'}
+    )
+
+
+def test_without_nat_tasks_alone_move_to_public_subnets(bare: Recording) -> None:
+    assert bare["ec2/natGateway:NatGateway"] == bare["ec2/eip:Eip"] == {}
+    public = [
+        "otakaro-dt-vpc-public-ap-southeast-2a-id",
+        "otakaro-dt-vpc-public-ap-southeast-2b-id",
+    ]
+    for service in bare["ecs/service:Service"].values():
+        assert service["networkConfiguration"]["subnets"] == public
+        assert service["networkConfiguration"]["assignPublicIp"] is True
+    kept = [group["subnetIds"] for group in bare["rds/subnetGroup:SubnetGroup"].values()]
+    kept += [group["subnetIds"] for group in bare["elasticache/subnetGroup:SubnetGroup"].values()]
+    kept += [[target["subnetId"]] for target in bare["efs/mountTarget:MountTarget"].values()]
+    kept += [
+        function["vpcConfig"]["subnetIds"]
+        for function in bare["lambda/function:Function"].values()
+        if "vpcConfig" in function
+    ]
+    assert len(kept) >= 6
+    assert all("-private-" in subnet for subnets in kept for subnet in subnets)
+
+
+def test_a_public_address_lets_nobody_in_who_was_kept_out(
+    bare: Recording, production: Recording
+) -> None:
+    own = {edge for edge in edges(bare, INGRESS) if edge[1] != ENDPOINTS}
+    assert own == set(edges(production, INGRESS))
+
+
+def test_without_nat_private_subnets_have_no_way_out_but_the_endpoints(bare: Recording) -> None:
+    assert [r for r in bare["ec2/route:Route"] if "-private-" in r] == []
+    [gateway] = [
+        endpoint
+        for endpoint in bare["ec2/vpcEndpoint:VpcEndpoint"].values()
+        if endpoint["vpcEndpointType"] == "Gateway"
+    ]
+    assert {*gateway["routeTableIds"]} == {
+        f"{name}-id" for name in bare["ec2/routeTable:RouteTable"]
+    }
+    # PostGIS is created with a password that comes by the endpoint.
+    [endpoint] = [r for r in bare.of("ec2/vpcEndpoint:VpcEndpoint") if r.name.endswith("-ssm")]
+    [invocation] = bare.of("lambda/invocation:Invocation")
+    assert endpoint.urn in invocation.dependencies
+
+
+def test_no_task_starts_before_its_subnets_have_their_way_out(
+    bare: Recording, production: Recording
+) -> None:
+    for recording, ways in ((production, "-private-"), (bare, "-public")):
+        wanted = {route.urn for route in recording.of("ec2/route:Route") if ways in route.name}
+        wanted |= {
+            association.urn
+            for association in recording.of("ec2/routeTableAssociation:RouteTableAssociation")
+            if ways in association.name
+        }
+        assert len(wanted) in (3, 4)
+        for service in recording.of("ecs/service:Service"):
+            assert wanted <= service.dependencies
+
+
 def test_refused_connections_are_logged(production: Recording, switched: Recording) -> None:
     [log] = production["ec2/flowLog:FlowLog"].values()
     assert (log["vpcId"], log["trafficType"]) == ("otakaro-dt-vpc-id", "REJECT")
