@@ -252,7 +252,10 @@ class Seen:
         events = deployed.aws("events")
         for rule in deployed.deployed("aws:cloudwatch/eventRule:EventRule"):
             seen = events.describe_rule(Name=rule.inputs["name"])
-            assert json.loads(seen["EventPattern"]) == json.loads(rule.inputs["eventPattern"])
+            if clock := rule.inputs.get("scheduleExpression"):
+                assert seen["ScheduleExpression"] == clock
+            else:
+                assert json.loads(seen["EventPattern"]) == json.loads(rule.inputs["eventPattern"])
             assert seen["State"] == "ENABLED"
         for target in deployed.deployed("aws:cloudwatch/eventTarget:EventTarget"):
             listed = by(events.list_targets_by_rule(Rule=target.inputs["rule"])["Targets"], "Id")
