@@ -105,7 +105,7 @@ WRONG = [
     ("make push SERVIC=geoserver", "knows no SERVIC"),
     ("make logs SERVICE=queue ACCOUNT=aws", "knows no service 'queue'"),
     ("make cost PROFILE=huge", "no profile 'huge'"),
-    ("make cost SET='natGateways=9'", "from 1 to 2"),
+    ("make cost SET='natGateways=9'", "from 0 to 2"),
 ]
 
 
@@ -120,7 +120,7 @@ def test_a_wrong_command_is_told(text: str, told: str) -> None:
     [
         ("pulumi config set natGateway 2", "'natGateway' is no setting"),
         ("pulumi config rm natGateway", "'natGateway' is no setting"),
-        ("pulumi config set natGateways 9", "from 1 to 2"),
+        ("pulumi config set natGateways 9", "from 0 to 2"),
         ("pulumi config set otakaro:redisTls maybe", "one of preferred, required"),
         ("pulumi config set --path 'otakaro:zones[2]' a", "different zones"),
     ],
