@@ -17,6 +17,7 @@ from cloudfront import (
     EdgePoliciesArgs,
     MaintenancePage,
 )
+from dashboard import Dashboard, DashboardArgs, LogsArgs, Questions, questions
 from efs import FileShare, FileShareArgs
 from fargate import (
     Cluster,
@@ -28,13 +29,15 @@ from fargate import (
 )
 from identity import OUTPUT, identity, keep_identity
 from monitoring import (
-    GIB,
-    Alarm,
     DatabaseEvents,
+    Failures,
+    FailuresArgs,
     Monitoring,
     MonitoringArgs,
     Notifications,
     NotificationsArgs,
+    Spending,
+    SpendingArgs,
 )
 from network import CLOUDFRONT, ENDPOINTS, INTERNET, Network, NetworkArgs, PrivateService, Traffic
 from parameters import SecretParameters, SecretParametersArgs
@@ -384,7 +387,6 @@ sites = {
 notifications = Notifications(
     f"{prefix}-alarms", NotificationsArgs(email=settings.alarm_email, account_id=account)
 )
-DatabaseEvents(f"{prefix}-pg-events", topic_arn=notifications.topic_arn)
 running = {
     "terriamap": (terriamap, settings.terriamap),
     "geoserver": (geoserver, settings.geoserver),
@@ -404,54 +406,75 @@ rollout = Rollout(
         log_retention_days=settings.log_retention_days,
     ),
 )
-Monitoring(
+
+# What people are told, and where they look then.
+edge_notifications = Notifications(
+    f"{prefix}-edge-alarms",
+    NotificationsArgs(email=settings.alarm_email, account_id=account, region=EDGE_REGION),
+)
+DatabaseEvents(f"{prefix}-pg-events", topic_arn=notifications.topic_arn)
+Failures(
+    f"{prefix}-failure",
+    FailuresArgs(
+        topic_arn=notifications.topic_arn,
+        cluster=platform.cluster,
+        services=[service for service, _ in running.values()],
+        files=files,
+    ),
+)
+if settings.monthly_budget:
+    Spending(
+        f"{prefix}-spending",
+        SpendingArgs(monthly=settings.monthly_budget, topic_arn=notifications.topic_arn),
+    )
+monitoring = Monitoring(
     f"{prefix}-alarm",
     MonitoringArgs(
+        queue=backend.queue,
+        region=settings.region,
         topic_arn=notifications.topic_arn,
-        alarms={
-            "database-storage": Alarm(
-                namespace="AWS/RDS",
-                metric="FreeStorageSpace",
-                dimensions={"DBInstanceIdentifier": database.identifier},
-                statistic="Minimum",
-                below=2.0 * GIB,
-                why="The database's disk is nearly full, and its ceiling may be reached",
-            ),
-            "redis-memory": Alarm(
-                namespace="AWS/ElastiCache",
-                metric="DatabaseMemoryUsagePercentage",
-                dimensions={"ReplicationGroupId": backend.redis.id},
-                statistic="Maximum",
-                above=80.0,
-                why="The queue is nearly full; a full one takes no more tasks",
-            ),
-            **{
-                f"rollout-{kind}-failed": Alarm(
-                    namespace="AWS/SQS",
-                    metric="ApproximateNumberOfMessagesVisible",
-                    dimensions={"QueueName": queue},
-                    statistic="Maximum",
-                    above=0.0,
-                    periods=1,
-                    why=f"An event could not be answered: {kind} may not run as they should",
-                )
-                for kind, queue in rollout.dead_letters.items()
-            },
-            **{
-                f"{key}-unhealthy": Alarm(
-                    namespace="AWS/ApplicationELB",
-                    metric="UnHealthyHostCount",
-                    dimensions={
-                        "TargetGroup": route.target_group_name,
-                        "LoadBalancer": alb.arn_suffix,
-                    },
-                    statistic="Minimum",
-                    above=0.0,
-                    why=f"Tasks of {key} don't answer the load balancer",
-                )
-                for key, route in routes.items()
-            },
-        },
+        edge_topic_arn=edge_notifications.topic_arn,
+        sites=sites,
+        auth=auth,
+        certificate=certificate,
+        balancer=alb,
+        routes=routes,
+        cluster=platform.cluster,
+        services=running,
+        computing=["backend-celery"],
+        database=database,
+        database_settings=settings.database,
+        redis=backend.redis,
+        redis_settings=settings.redis,
+        files=files,
+        network=network,
+        rollout=rollout,
+        functions={"rollout": rollout.function.name, "queue": backend.queue.function.name},
+    ),
+)
+Dashboard(
+    f"{prefix}-dashboard",
+    DashboardArgs(
+        region=settings.region,
+        monitoring=monitoring,
+        traffic=sites,
+        cluster=platform.cluster,
+        services={key: service for key, (service, _) in running.items()},
+        rollout_log=rollout.log_group,
+    ),
+)
+Questions(
+    prefix,
+    questions(
+        LogsArgs(
+            services={key: service for key, (service, _) in running.items()},
+            worker="backend-celery",
+            database=database.log_group,
+            flows=network.flow_log_group,
+            rollout=rollout.log_group,
+            password=auth.log_group,
+            firewall=firewall.log_group if firewall else None,
+        )
     ),
 )
 

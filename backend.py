@@ -121,7 +121,11 @@ class Redis(ComponentResource):
             ),
             child,
         )
-        self.id: Output[str] = group.replication_group_id
+        # ElastiCache numbers the nodes of a group (its user guide, "Finding a node's endpoint").
+        self.nodes: dict[str, Output[str]] = {
+            str(number): Output.concat(group.replication_group_id, f"-{number:03}")
+            for number in range(1, 2 + args.settings.replicas)
+        }
         # TLS is checked against the name, and the certificate has AWS's own.
         self.host: Output[str] = (
             alias.hostname if args.settings.tls == "preferred" else group.primary_endpoint_address

@@ -122,6 +122,8 @@ class BasicAuth(ComponentResource):
             opts=child,
         )
         self.version_arn: Output[str] = function.qualified_arn
+        self.function_name: Output[str] = function.name
+        self.log_group = group
         self.register_outputs({"version_arn": self.version_arn})
 
 

@@ -122,6 +122,7 @@ class FileShare(ComponentResource):
         ready = Output.all(disk.id, *[target.id for target in targets])
         file_system_id: Output[str] = ready.apply(lambda ids: ids[0])
         self.file_system_id = file_system_id
+        self.arn: Output[str] = disk.arn
         self.folders = {
             folder: Folder(
                 file_system_id=file_system_id,

@@ -210,6 +210,9 @@ class Network(ComponentResource):
                 opts=ResourceOptions(parent=self, depends_on=[gateway]),
             )
             nats.append(nat)
+        self.nat_gateways: dict[str, Output[str]] = {
+            zone: nat.id for zone, nat in zip(self.public_subnets, nats, strict=False)
+        }
         self._ways_out["public"] = [way_out, *associations]
         # Tasks read images from S3, wherever they run.
         tables = [] if nats else [public]
@@ -278,6 +281,7 @@ class Network(ComponentResource):
         group = cloudwatch.LogGroup(
             name, retention_in_days=self._args.log_retention_days, opts=self._child
         )
+        self.flow_log_group: Output[str] = group.name
         role = iam.Role(
             name,
             assume_role_policy=trust_for(

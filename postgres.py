@@ -119,6 +119,9 @@ class PostgresInstance(ComponentResource):
         )
         self.identifier: Output[str] = instance.identifier
         self.endpoint: Output[str] = instance.endpoint
+        self.log_group: Output[str] = Output.format(
+            "/aws/rds/instance/{0}/postgresql", instance.identifier
+        )
         bootstrap = self._bootstrap(instance, identifier)
         # The application needs the name and PostGIS; whoever uses the host waits for both.
         ready = Output.all(alias.hostname, bootstrap.result)

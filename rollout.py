@@ -58,6 +58,7 @@ class Rollout(ComponentResource):
         self._args = args
         self._child = ResourceOptions(parent=self)
 
+        self.queues: dict[str, Output[str]] = {}
         self.dead_letters: dict[str, Output[str]] = {}
         images = self._queue("images", fifo=True, delay=_SETTLE)
         secrets = self._queue("secrets", fifo=False, delay=_BURST)
@@ -128,7 +129,7 @@ class Rollout(ComponentResource):
             opts=self._child,
         )
         self.dead_letters[key] = dead.name
-        return sqs.Queue(
+        queue = sqs.Queue(
             name,
             name=f"{name}{suffix}",
             fifo_queue=True if fifo else None,
@@ -142,6 +143,8 @@ class Rollout(ComponentResource):
             ),
             opts=self._child,
         )
+        self.queues[key] = queue.name
+        return queue
 
     def _function(self, queues: Sequence[sqs.Queue]) -> None:
         args, name = self._args, self._name

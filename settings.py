@@ -198,6 +198,7 @@ class Settings:
     log_retention_days: int
     access_log_days: int
     alarm_email: str
+    monthly_budget: int  # US dollars; 0: none
 
     @classmethod
     def load(cls, config: pulumi.Config) -> "Settings":
@@ -290,6 +291,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
         alarm_email=read.text(
             "alarmEmail", r"|[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address, or empty", ""
         ),
+        monthly_budget=read.integer("monthlyBudget", 0, 1_000_000),
     )
 
 

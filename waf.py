@@ -82,6 +82,7 @@ class Firewall(ComponentResource):
             opts=child,
         )
         self.arn: Output[str] = acl.arn
+        self.log_group: Output[str] = logs.name
         self.register_outputs({"arn": self.arn})
 
 

@@ -22,8 +22,10 @@ PROJECT: Final = "otakaro"
 # message, no log line, no parameter.
 LOOKS: Final = (
     *("acm:DescribeCertificate", "acm:List*", "application-autoscaling:Describe*"),
-    *("application-autoscaling:ListTagsForResource", "cloudfront:Get*", "cloudfront:List*"),
-    *("cloudwatch:Describe*", "cloudwatch:List*", "ec2:Describe*", "ec2:GetManagedPrefixList*"),
+    *("application-autoscaling:ListTagsForResource", "budgets:ListTagsForResource"),
+    *("budgets:ViewBudget", "cloudfront:Get*", "cloudfront:List*"),
+    *("cloudwatch:Describe*", "cloudwatch:GetDashboard", "cloudwatch:List*", "ec2:Describe*"),
+    "ec2:GetManagedPrefixList*",
     *("ecr:Describe*", "ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:List*"),
     *("ecs:Describe*", "ecs:List*", "elasticache:Describe*", "elasticache:ListTagsForResource"),
     *("elasticfilesystem:Describe*", "elasticfilesystem:ListTagsForResource"),

@@ -200,6 +200,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "logRetentionDays": (Case(to="90"),),
     "accessLogDays": (Case(to="30"),),
     "alarmEmail": (Case(to="team@digitaltwins.nz"),),
+    "monthlyBudget": (Case(to="500"),),
 }
 
 

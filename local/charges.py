@@ -421,6 +421,12 @@ def _monthly(item: str, rate: str) -> Callable[[Thing, Deployment], Iterator[Cha
     return find
 
 
+def _alarm(thing: Thing, _: Deployment) -> Iterator[Charge]:
+    """An alarm costs by the metrics that it looks at."""
+    metrics = sum("metric" in query for query in thing.inputs.get("metricQueries") or [])
+    yield Charge(item="Alarms", detail="", price="alarm", quantity=max(1, metrics))
+
+
 def _insights(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
     wanted = {s["value"] for s in thing.inputs["settings"] if s["name"] == "containerInsights"}
     if wanted & {"enabled", "enhanced"}:
@@ -477,7 +483,8 @@ KINDS: Mapping[str, Callable[[Thing, Deployment], Iterator[Charge]]] = {
     "aws:appautoscaling/policy:Policy": _scaling,
     "aws:lambda/eventSourceMapping:EventSourceMapping": _polls,
     "aws:s3/bucket:Bucket": _bucket,
-    "aws:cloudwatch/metricAlarm:MetricAlarm": _monthly("Alarms", "alarm"),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,
+    "aws:cloudwatch/dashboard:Dashboard": _monthly("Dashboards", "dashboard"),
     "aws:route53/zone:Zone": _monthly("DNS zones", "dns.zone"),
     "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace": _monthly(
         "DNS zones", "dns.zone"

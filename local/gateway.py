@@ -5,7 +5,8 @@ ours). Requests go through; after a successful one the part of AWS is played tha
 
 - Events. A push ("ECR Image Action"), a parameter's edit ("Parameter Store Change") and a
   deployment's states ("ECS Deployment State Change") are delivered as EventBridge does: by the
-  rules that there are, to their targets, if the target's own policy admits the rule.
+  rules that there are, to their targets, if the target's own policy admits the rule. What nothing
+  here causes, a task that runs out of memory or a backup that fails, is posted to EVENTS.
 - ECS's record of deployments: ListServiceDeployments, DescribeServiceDeployments and
   DescribeServiceRevisions, with the digest that each container's image had when its deployment
   began, and the rollout state in DescribeServices. No container runs here, so an image tells its
@@ -52,6 +53,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 CRASH: Final = "local.otakaro.crash"
 JOURNAL: Final = "/_otakaro/journal"
+EVENTS: Final = "/_otakaro/events"  # POST {source, detail-type, detail, resources?, region?}
 LOAD_BALANCERS: Final = "/_alb/"  # where ministack serves them
 CREATIONS: Final = "/_otakaro/creations"
 CREATION: Final = b"x-otakaro-creation"  # "TOKEN WHAT", WHAT being the same for the next attempt
@@ -225,9 +227,11 @@ class Bus:
 
     def _to(self, target: dict[str, Any], rule: str, event: dict[str, Any]) -> str:
         arn = target["Arn"]
-        if "InputTransformer" in target or "InputPath" in target:
-            return "dropped: the gateway hands on whole events or constants only"
+        if "InputPath" in target:
+            return "dropped: the gateway knows no input paths"
         text = target.get("Input") or json.dumps(event)
+        if "InputTransformer" in target:
+            text = transformed(target["InputTransformer"], event)
         _, _, _, service, region, account, name = f":{arn}".split(":", 6)
         context = {"aws:SourceArn": rule, "aws:SourceAccount": self._account}
         if service == "sqs":
@@ -253,7 +257,30 @@ class Bus:
                 return "dropped: the function's policy does not admit the rule"
             client.invoke(FunctionName=arn, InvocationType="Event", Payload=text.encode())
             return "invoked"
+        if service == "sns":
+            sns = self._clients("sns", region)
+            policy = sns.get_topic_attributes(TopicArn=arn)["Attributes"].get("Policy")
+            # EventBridge tells SNS nothing of the rule: a condition on it never holds.
+            if not admits(policy, "sns:Publish", arn, {}):
+                return "dropped: the topic's policy does not admit EventBridge"
+            sns.publish(TopicArn=arn, Message=text)
+            return "published"
         return f"dropped: the gateway knows no targets of {service}"
+
+
+def transformed(transformer: Mapping[str, Any], event: Mapping[str, Any]) -> str:
+    """The template with the event's values in it; a path that leads nowhere is empty text, as
+    EventBridge has it. Of paths it knows names and indices: $.detail.containers[0].reason."""
+    text: str = transformer["InputTemplate"]
+    for name, path in (transformer.get("InputPathsMap") or {}).items():
+        value: Any = event
+        for step in re.findall(r"[^.$\[\]]+", path):
+            try:
+                value = value[int(step)] if isinstance(value, list) else value[step]
+            except (KeyError, IndexError, TypeError, ValueError):
+                value = ""
+        text = text.replace(f"<{name}>", value if isinstance(value, str) else json.dumps(value))
+    return text
 
 
 def admits(policy: str | None, action: str, resource: str, context: Mapping[str, str]) -> bool:
@@ -728,6 +755,8 @@ class Gateway:
         own = _OWN in headers.get(b"user-agent", "")
         if path == JOURNAL:
             await _answer(send, 200, self._journal(scope))
+        elif path == EVENTS:
+            await _answer(send, 200, self._told(json.loads(await _body(receive))))
         elif scope["method"] == "PUT" and (match := _MANIFEST.fullmatch(path)):
             await self._push(match, headers, scope, receive, send)
         elif concerned in self._mends or (
@@ -751,6 +780,17 @@ class Gateway:
         after = int((query.get("after") or ["0"])[0])
         entries = [entry for entry in list(self.bus.journal) if entry["number"] > after]
         return {"entries": entries}
+
+    def _told(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Have AWS tell what it is said to tell."""
+        self.bus.emit(
+            event.get("region", self._region),
+            event["source"],
+            event["detail-type"],
+            event["detail"],
+            *event.get("resources", []),
+        )
+        return {}
 
     async def _push(
         self,

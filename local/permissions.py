@@ -25,6 +25,10 @@ BOOTSTRAP_ONLY = frozenset(
 # IAM's names where they are not the API's (Service Authorization Reference).
 _SERVICES = {"elbv2": "elasticloadbalancing", "efs": "elasticfilesystem"}
 _ACTIONS = {
+    "budgets:CreateBudget": "budgets:ModifyBudget",
+    "budgets:DeleteBudget": "budgets:ModifyBudget",
+    "budgets:DescribeBudget": "budgets:ViewBudget",
+    "budgets:UpdateBudget": "budgets:ModifyBudget",
     "lambda:Invoke": "lambda:InvokeFunction",
     "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
     "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",

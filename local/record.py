@@ -271,7 +271,7 @@ def forget_program() -> None:
 
 SECRETS = {
     "otakaro:databasePassword": "Example0Database0Password",
-    "otakaro:basicAuthUser": "visitor",
+    "otakaro:basicAuthUser": "example-visitor",
     "otakaro:basicAuthPassword": "example edge password",
 }
 

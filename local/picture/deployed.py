@@ -114,15 +114,24 @@ def _helpers(recording: Recording, site: Resource) -> Iterator[str]:
 
 
 def _folded(recording: Recording, resource: Resource) -> bool:
-    """A queue of messages that failed is an alarm's matter, a rule by the clock its function's."""
+    """A queue of messages that failed is an alarm's matter, so is a rule that tells people; a rule
+    by the clock is its function's. Of the topics in two regions one is shown."""
     if resource.type.endswith("eventRule:EventRule"):
-        return "scheduleExpression" in resource.inputs
+        return "scheduleExpression" in resource.inputs or _tells(recording, resource)
+    if resource.type.endswith("topic:Topic"):
+        return "region" in resource.inputs
     dead = {
         _last(json.loads(queue["redrivePolicy"])["deadLetterTargetArn"])
         for queue in recording["sqs/queue:Queue"].values()
         if "redrivePolicy" in queue
     }
     return resource.type.endswith("queue:Queue") and resource.name in dead
+
+
+def _tells(recording: Recording, rule: Resource) -> bool:
+    """Whether a rule's events go to people."""
+    targets = recording["cloudwatch/eventTarget:EventTarget"].values()
+    return any(":sns:" in t["arn"] for t in targets if t["rule"] == rule.state["name"])
 
 
 def _label(resource: Resource, prefix: str) -> str:
@@ -221,7 +230,7 @@ def _events(recording: Recording) -> Iterator[Arrow]:
             yield Arrow("ssm/parameter:Parameter", rules, "event", "changed")
     clocks = {rule.name for rule in recording.of(rules) if _folded(recording, rule)}
     for target in recording.of("cloudwatch/eventTarget:EventTarget"):
-        if target.inputs["rule"] in clocks:
+        if target.inputs["rule"] in clocks or ":sns:" in target.inputs["arn"]:
             continue
         yield Arrow(rules, _last(target.inputs["arn"]), "event")
     for mapping in recording.of("lambda/eventSourceMapping:EventSourceMapping"):

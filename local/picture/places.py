@@ -57,9 +57,6 @@ PLACES: dict[str, Place] = {
     "cloudwatch/metricAlarm:MetricAlarm": Place(
         group=ALARMS, icon="management/cloudwatch", counted="{} alarms"
     ),
-    "cloudwatch/dashboard:Dashboard": Place(
-        group=ALARMS, icon="management/cloudwatch", counted="dashboard"
-    ),
     "budgets/budget:Budget": Place(group=ALARMS, icon="cost/budgets", counted="budget"),
     "sns/topic:Topic": Place(group=ALARMS, icon="integration/simple-notification-service-sns"),
 }
@@ -134,6 +131,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "sns/topicPolicy:TopicPolicy",
         "sqs/queuePolicy:QueuePolicy",
     ),
+    "shows what the alarms look at": ("cloudwatch/dashboard:Dashboard",),
     "everything writes logs": (
         "cloudwatch/logDelivery:LogDelivery",
         "cloudwatch/logDeliveryDestination:LogDeliveryDestination",
@@ -141,6 +139,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "cloudwatch/logGroup:LogGroup",
         "cloudwatch/logMetricFilter:LogMetricFilter",
         "cloudwatch/logResourcePolicy:LogResourcePolicy",
+        "cloudwatch/queryDefinition:QueryDefinition",
         "wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration",
     ),
     "the network's picture shows what it leads to": (

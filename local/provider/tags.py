@@ -13,6 +13,7 @@ _CHANGE = "ChangeTagsForResource"
 TAGGING: Mapping[str, Tagging] = {
     "acm": Tagging(*_CERTIFICATE, "Tags", {"CertificateArn": "{id}"}),
     "application-autoscaling": Tagging(*_PLAIN, "Tags", {"ResourceARN": "{arn}"}),
+    "budgets": Tagging(*_PLAIN, "ResourceTags", {"ResourceARN": "{arn}"}),
     "cloudfront": Tagging(*_PLAIN, "Tags.Items", {"Resource": "{arn}"}),
     "cloudwatch": Tagging(*_PLAIN, "Tags", {"ResourceARN": "{arn}"}),
     "ec2": Tagging("CreateTags", "DeleteTags", "", "", {"Resources": ["{id}"]}),

@@ -156,6 +156,13 @@ NAMED = "servicediscovery/service:Service"
 C = "containerDefinitions[0]"
 D = "defaultCacheBehavior"
 ORIGIN = "origins[0].customOriginConfig"
+PLAIN = "database-storage"  # an alarm of one metric
+BOARD, QUESTION = (
+    "cloudwatch/dashboard:Dashboard",
+    "cloudwatch/queryDefinition:QueryDefinition",
+)
+BUDGET = "budgets/budget:Budget"
+WIDGET, GRAPH = "dashboardBody.widgets[0]", "dashboardBody.widgets[2].properties"
 KEY = "parametersInCacheKeyAndForwardedToOrigin"
 STATEMENT = "policy.Statement[0]"
 TEN = [f"x-{n}" for n in range(11)]
@@ -653,14 +660,40 @@ WRONG = (
     Wrong("sns/topicSubscription:TopicSubscription", "protocol", "mail"),
     Wrong("sns/topicSubscription:TopicSubscription", "endpoint", "team"),
     Wrong("sns/topicSubscription:TopicSubscription", "topic", some(QUEUE, "arn")),
-    Wrong(ALARM, "comparisonOperator", "Above"), Wrong(ALARM, "statistic", "Mean"), Wrong(ALARM, "period", 45),
-    Wrong(ALARM, "evaluationPeriods", 0), Wrong(ALARM, "evaluationPeriods", 400), Wrong(ALARM, "threshold", GONE),
-    Wrong(ALARM, "treatMissingData", "ok"), Wrong(ALARM, "extendedStatistic", "p99"), Wrong(ALARM, "metricName", GONE),
+    Wrong(ALARM, "comparisonOperator", "Above"), Wrong(ALARM, "statistic", "Mean", PLAIN), Wrong(ALARM, "period", 45, PLAIN),
+    Wrong(ALARM, "evaluationPeriods", 0), Wrong(ALARM, "evaluationPeriods", 400, PLAIN), Wrong(ALARM, "threshold", GONE),
+    Wrong(ALARM, "treatMissingData", "ok"), Wrong(ALARM, "extendedStatistic", "p99", PLAIN), Wrong(ALARM, "metricName", GONE, PLAIN),
     Wrong(ALARM, "datapointsToAlarm", 9), Wrong(ALARM, "alarmActions", ["otakaro-alarms"]),
     Wrong(ALARM, "okActions", ["otakaro-alarms"]), Wrong(ALARM, "alarmActions[0]", some(QUEUE, "arn")),
     Wrong(ALARM, "region", "us-east-1", told="alarmActions"),
-    Wrong(ALARM, "dimensions.DBInstanceIdentifier", "none", "database-storage"),
-    Wrong(ALARM, "dimensions.TargetGroup", "targetgroup/none/1", "api-unhealthy"),
+    Wrong(ALARM, "dimensions.DBInstanceIdentifier", "none", PLAIN),
+    Wrong(ALARM, "metricQueries[1].metric.dimensions.TargetGroup", "targetgroup/none/1", "api-down"),
+    Wrong(ALARM, "dimensions.CacheClusterId", "otakaro-dt-none-001", "redis-1-memory"),
+    Wrong(ALARM, "dimensions.FunctionName", "us-east-1.none", "edge-password-errors"),
+    Wrong(ALARM, "alarmDescription", "d" * 1025), Wrong(ALARM, "metricQueries", lambda _, old: old * 7, "api-down"),
+    Wrong(ALARM, "metricQueries[1].id", "Healthy", "api-down"), Wrong(ALARM, "metricQueries[1].id", "value", "api-down"),
+    Wrong(ALARM, "metricQueries[1].returnData", True, "api-down"),
+    Wrong(ALARM, "metricQueries[0].expression", "IF(ill > 0, 0, 1)", "api-down"),
+    Wrong(ALARM, "metricQueries[1].expression", "healthy", "api-down"),
+    Wrong(ALARM, "metricQueries[1].metric.stat", "Mean", "api-down"),
+    Wrong(BOARD, "dashboardName", "my board"), Wrong(BOARD, "dashboardBody", "{}"), Wrong(BOARD, "dashboardBody", "x"),
+    Wrong(BOARD, f"{WIDGET}.width", 25, told="dashboardBody"), Wrong(BOARD, f"{WIDGET}.type", "chart", told="dashboardBody"),
+    Wrong(BOARD, f"{WIDGET}.properties", {}, told="dashboardBody"),
+    Wrong(BOARD, f"{GRAPH}.metrics", [["AWS/ECS", "CPUUtilization"]] * 501, told="dashboardBody"),
+    Wrong(BOARD, f"{GRAPH}.metrics", [["AWS/ECS", "CPUUtilization", "ServiceName"]], told="dashboardBody"),
+    Wrong(BOARD, f"{GRAPH}.metrics", [["A", "B", {"id": "x"}], ["A", "C", {"id": "x"}]], told="dashboardBody"),
+    Wrong(QUESTION, "logGroupNames", [f"/g/{n}" for n in range(51)]), Wrong(QUESTION, "queryString", ""),
+    Wrong(QUESTION, "name", ""), Wrong(QUESTION, "logGroupNames", ["a b"]),
+    Wrong(BUDGET, "name", "a:b"), Wrong(BUDGET, "limitAmount", "0"), Wrong(BUDGET, "limitAmount", "much"),
+    Wrong(BUDGET, "timeUnit", "WEEKLY"), Wrong(BUDGET, "budgetType", "MONEY"),
+    Wrong(BUDGET, "notifications", lambda _, old: old * 4), Wrong(BUDGET, "notifications", twice),
+    Wrong(BUDGET, "notifications[0].subscriberSnsTopicArns", [], told="notifications"),
+    Wrong(BUDGET, "notifications[0].subscriberSnsTopicArns", ["arn:aws:sns:ap-southeast-2:111122223333:a"] * 2),
+    Wrong(BUDGET, "notifications[0].subscriberEmailAddresses", [f"a{n}@example.org" for n in range(11)]),
+    Wrong(BUDGET, "notifications[0].subscriberSnsTopicArns[0]", some(QUEUE, "arn")),
+    Wrong(BUDGET, "notifications[0].threshold", 0), Wrong(BUDGET, "notifications[0].notificationType", "GUESSED"),
+    Wrong(TARGET, "inputTransformer.inputTemplate", "<none>", "failure-memory"),
+    Wrong(TARGET, "inputTransformer.inputTemplate", "A task <of", "failure-memory"),
     Wrong(ROUTE, "destinationCidrBlock", "10.0.0.0/16"),
     # what is known to go unseen: see docs/contract.md
     Wrong(SUBNET, "availabilityZone", "ap-southeast-2f"),

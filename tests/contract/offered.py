@@ -18,7 +18,7 @@ import local.provider.rules as rules
 FILE = Path(rules.__file__).with_name("offered.json")
 REGIONS = ("ap-southeast-2", "ap-southeast-4", "ap-southeast-6", "us-east-1")
 SERVICES = """
-    acm application-autoscaling backup cloudfront cloudwatch ec2 ecr ecs elasticache
+    acm application-autoscaling backup budgets cloudfront cloudwatch ec2 ecr ecs elasticache
     elasticfilesystem elasticloadbalancing events firehose iam kms lambda logs rds route53 s3
     scheduler secretsmanager servicediscovery sns sqs ssm ssmmessages sts wafv2 xray
     """

@@ -113,7 +113,8 @@ REFERENCES = (
     Reference("functionName", "lambda/function:Function", "name"),
     Reference("eventSourceArn", "sqs/queue:Queue", "arn"),
     Reference("queueUrl", "sqs/queue:Queue", "url"),
-    Reference("topic okActions[]", "sns/topic:Topic", "arn"),
+    Reference("topic okActions[] notifications.subscriberSnsTopicArns[]",
+        "sns/topic:Topic", "arn"),
     Reference("alarmActions[]", "sns/topic:Topic appautoscaling/policy:Policy", "arn"),
     Reference("function", "lambda/function:Function", "name", "lambda/permission:"),
     Reference("sourceArn", "cloudwatch/eventRule:EventRule", "arn", "lambda/permission:"),
@@ -737,7 +738,9 @@ def _admits(world: World, queue: Thing, rule: Thing) -> bool:
 def alarms_watch_what_exists(world: World) -> Faults:
     known: Mapping[str, tuple[str, str]] = {
         "DBInstanceIdentifier": ("rds/instance:Instance", "identifier"),
-        "ReplicationGroupId": ("elasticache/replicationGroup:ReplicationGroup", "id"),
+        "CacheClusterId": ("elasticache/replicationGroup:ReplicationGroup", "id"),
+        "CertificateArn": ("acm/certificate:Certificate", "arn"),
+        "NatGatewayId": ("ec2/natGateway:NatGateway", "id"),
         "QueueName": ("sqs/queue:Queue", "name"),
         "TargetGroup": ("lb/targetGroup:TargetGroup", "arnSuffix"),
         "LoadBalancer": ("lb/loadBalancer:LoadBalancer", "arnSuffix"),
@@ -749,9 +752,20 @@ def alarms_watch_what_exists(world: World) -> Faults:
         "WebACL": ("wafv2/webAcl:WebAcl", "name"),
     }
     for alarm in world.of("cloudwatch/metricAlarm:MetricAlarm"):
-        for name, value in alarm.inputs.get("dimensions", {}).items():
-            if name in known and world.found(known[name][0], value, known[name][1]) is None:
-                yield alarm, f"dimensions.{name} is nothing of this program"
+        queries = alarm.inputs.get("metricQueries") or []
+        watched = [alarm.inputs, *(query["metric"] for query in queries if "metric" in query)]
+        for one in watched:
+            for name, value in (one.get("dimensions") or {}).items():
+                told = _edge_name(one, value) if name == "FunctionName" else value
+                if name == "CacheClusterId":  # the group's nodes are numbered
+                    told = str(value)[: -len("-001")]
+                if name in known and world.found(known[name][0], told, known[name][1]) is None:
+                    yield alarm, f"dimensions.{name} is nothing of this program"
+
+
+def _edge_name(metric: Mapping[str, Any], function: str) -> str:
+    """A function at the edge has its home before its name, wherever it runs."""
+    return function.removeprefix("us-east-1.") if metric["namespace"] == "AWS/Lambda" else function
 
 
 # ---- data

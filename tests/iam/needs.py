@@ -59,7 +59,8 @@ class Visit:
     service: str
     need: Need
     policy: str  # the URN of the resource that has it
-    stranger: Context  # context of the same service at work for someone else
+    # Context of the same service at work for someone else; none where it tells nothing of itself.
+    stranger: Context | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,6 +305,28 @@ class Program:
                     ),
                     policy=urn,
                     stranger={**foreign, "aws:SourceArn": f"{rule}-other"},
+                )
+            elif ":sns:" in target["arn"]:
+                # EventBridge user guide, "Amazon SNS permissions": it says nothing of itself.
+                yield Visit(
+                    service="events.amazonaws.com",
+                    need=Need(action="sns:Publish", resource=target["arn"]),
+                    policy=self._attached("sns/topicPolicy:TopicPolicy", target["arn"]),
+                    stranger=None,
+                )
+        # Cost Management user guide, "Creating an Amazon SNS topic for budget notifications".
+        for budget in recording["budgets/budget:Budget"].values():
+            arn = f"arn:aws:budgets::{ACCOUNT}:budget/{budget['name']}"
+            for topic in {t for n in budget["notifications"] for t in n["subscriberSnsTopicArns"]}:
+                yield Visit(
+                    service="budgets.amazonaws.com",
+                    need=Need(
+                        action="sns:Publish",
+                        resource=topic,
+                        context={"aws:SourceArn": arn, "aws:SourceAccount": ACCOUNT},
+                    ),
+                    policy=self._attached("sns/topicPolicy:TopicPolicy", topic),
+                    stranger={**foreign, "aws:SourceArn": arn.replace(ACCOUNT, "222233334444")},
                 )
         for alarm in recording.of("cloudwatch/metricAlarm:MetricAlarm"):
             arn = outputs(alarm)["arn"]

@@ -39,6 +39,7 @@ SWITCHES = {
     "otakaro:geoserverAdminOpen": "true",
     "otakaro:originTimeout": "120",
     "otakaro:alarmEmail": "team@example.org",
+    "otakaro:monthlyBudget": "400",
 }
 
 

@@ -121,7 +121,7 @@ def test_the_looking_role_changes_nothing_and_reads_no_content() -> None:
         if each["Resource"] == ["*"]
         for action in each["Action"]
     }
-    verbs = ("Describe", "Get", "List")
+    verbs = ("Describe", "Get", "List", "View")
     assert all(action.split(":")[1].startswith(verbs) for action in wide)
     content = {"s3:GetObject", "ssm:GetParameter", "logs:GetLogEvents", "sqs:ReceiveMessage"}
     assert not wide & content

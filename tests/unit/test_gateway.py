@@ -60,6 +60,9 @@ class Aws:
         self.sent: list[dict[str, Any]] = []
         self.updated: list[dict[str, Any]] = []
         self.matching = True
+        self.targets: list[dict[str, Any]] = [
+            {"Arn": QUEUE, "SqsParameters": {"MessageGroupId": "group"}}
+        ]
 
     def __call__(self, _service: str, _region: str) -> "Aws":
         return self
@@ -88,7 +91,7 @@ class Aws:
         return {"Result": self.matching}
 
     def list_targets_by_rule(self, **_: str) -> dict[str, Any]:
-        return {"Targets": [{"Arn": QUEUE, "SqsParameters": {"MessageGroupId": "group"}}]}
+        return {"Targets": self.targets}
 
     def get_queue_url(self, **_: str) -> dict[str, str]:
         return {"QueueUrl": "url"}
@@ -97,6 +100,12 @@ class Aws:
         return {"Attributes": {"Policy": json.dumps(self.policy)} if self.policy else {}}
 
     def send_message(self, **asked: Any) -> None:
+        self.sent.append(asked)
+
+    def get_topic_attributes(self, **_: object) -> dict[str, Any]:
+        return {"Attributes": {"Policy": json.dumps(self.policy)}}
+
+    def publish(self, **asked: Any) -> None:
         self.sent.append(asked)
 
 
@@ -202,6 +211,42 @@ def test_an_event_without_a_rule_or_with_a_closed_queue_goes_nowhere(world: Worl
     assert world.aws.sent == []
     assert world.bus.journal[0]["rules"] == []
     assert "does not admit" in world.bus.journal[1]["rules"][0]["targets"][0]["outcome"]
+
+
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:letters"
+
+
+@pytest.mark.parametrize(
+    ("condition", "outcome"),
+    [
+        ({}, "published"),
+        # EventBridge names neither rule nor account to SNS.
+        ({"Condition": {"ArnEquals": {"aws:SourceArn": [RULE]}}}, "does not admit"),
+        ({"Principal": {"Service": "cloudwatch.amazonaws.com"}}, "does not admit"),
+    ],
+)
+def test_an_event_becomes_a_letter_where_the_topic_lets_it(
+    world: World, condition: dict[str, object], outcome: str
+) -> None:
+    open_ = {"Action": ["sns:Publish"], "Resource": [TOPIC], "Condition": {}}
+    world.aws.policy = policy(**(open_ | condition))
+    world.aws.targets = [
+        {
+            "Arn": TOPIC,
+            "InputTransformer": {
+                "InputPathsMap": {"of": "$.detail.group", "code": "$.detail.containers[0].exitCode"}
+                | {"none": "$.detail.nothing.here"},
+                "InputTemplate": '"<of> ended with <code><none>"',
+            },
+        }
+    ]
+    detail = {"group": "service:app", "containers": [{"exitCode": 137}]}
+    world.bus.emit(REGION, "aws.ecs", "ECS Task State Change", detail)
+    world.later.work()
+    told = world.bus.journal[-1]["rules"][0]["targets"][0]["outcome"]
+    assert outcome in told
+    letters = [sent["Message"] for sent in world.aws.sent]
+    assert letters == (['"service:app ended with 137"'] if outcome == "published" else [])
 
 
 def test_a_deployment_keeps_the_image_that_its_tag_had(world: World) -> None:
@@ -402,6 +447,15 @@ def test_a_registry_push_is_an_event(served: Served, reference: str, tag: dict[s
         "action-type": "PUSH",
     }
     assert (event["resources"], event["region"]) == ([], REGION)
+
+
+def test_what_aws_would_tell_can_be_posted(served: Served) -> None:
+    event = {"source": "aws.backup", "detail-type": "Backup Job State Change", "detail": {"a": 1}}
+    served.ask(path=gateway.EVENTS, content=event | {"resources": ["arn:r"]})
+    (told,) = served.events
+    assert {key: told[key] for key in event} == event
+    assert (told["resources"], told["region"]) == (["arn:r"], REGION)
+    assert served.got == []
 
 
 def test_a_refused_request_is_no_event(served: Served) -> None:

@@ -1,10 +1,11 @@
-"""Events, queues, notifications, logs and alarms."""
+"""Events, queues, notifications, logs, alarms and budgets."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from local.provider.lifecycle import Type
-from local.provider.parts import Name, op
+from local.provider.parts import Call, Name, Scope, op
 
 
 def _attributes(keys: str) -> str:
@@ -13,6 +14,34 @@ def _attributes(keys: str) -> str:
 
 _TARGET: Mapping[str, Any] = {"Rule": "{rule}", "EventBusName": "{eventBusName?}"}
 _ALL: Mapping[str, Any] = {"AttributeNames": ["All"]}
+
+_SPENT = "notifications."  # what is told when
+
+
+class BudgetObject(Type):
+    """A budget's letters: apart in the API are what is told, and who is told by which way."""
+
+    def request(
+        self, step: Call, inputs: Scope, scope: Scope, *, guess: bool = False
+    ) -> dict[str, Any]:
+        told = inputs.get("notifications")
+        if isinstance(told, list):
+            letters = [_letter(one) if isinstance(one, dict) else one for one in told]
+            inputs = {**inputs, "notifications": json.dumps(letters)}
+        return super().request(step, inputs, scope, guess=guess)
+
+
+def _letter(told: Mapping[str, Any]) -> dict[str, Any]:
+    ways = {"subscriberEmailAddresses": "EMAIL", "subscriberSnsTopicArns": "SNS"}
+    return {
+        "Notification": {key: value for key, value in told.items() if key not in ways},
+        "Subscribers": [
+            {"SubscriptionType": kind, "Address": address}
+            for key, kind in ways.items()
+            for address in told.get(key) or []
+        ],
+    }
+
 
 # An entry reads best as one paragraph.
 # fmt: off
@@ -55,6 +84,39 @@ TYPES: Mapping[str, Type] = {
             """,
         outputs={"arn": "AlarmArn"},
         defaults={"actionsEnabled": True, "treatMissingData": "missing"}, replace="name",
+    ),
+    "aws:cloudwatch/dashboard:Dashboard": Type(
+        "cloudwatch", op("PutDashboard"), key="DashboardName", id="{dashboardName}",
+        read=(op("GetDashboard", "."),), delete=(op("DeleteDashboards"),),
+        outputs={"dashboardArn": "DashboardArn"}, replace="dashboardName",
+    ),
+    "aws:cloudwatch/queryDefinition:QueryDefinition": Type(
+        "logs", op("PutQueryDefinition"), id="{unique}", recorded=True,
+        outputs={"queryDefinitionId": "{id}"},
+    ),
+    "aws:budgets/budget:Budget": BudgetObject(
+        "budgets", op("CreateBudget", AccountId="{account}"), id="{account}:{name}",
+        key="AccountId={account} BudgetName={name}", read=(op("DescribeBudget", "Budget"),),
+        delete=(op("DeleteBudget"),), update=(op("UpdateBudget", full=True),),
+        names=" ".join(f"{key}=Budget.{place}|NewBudget.{place}|{place}" for key, place in (
+            ("name", "BudgetName"), ("budgetType", "BudgetType"), ("timeUnit", "TimeUnit"),
+            ("limitAmount", "BudgetLimit.Amount"), ("limitUnit", "BudgetLimit.Unit"),
+            ("costTypes", "CostTypes"), ("autoAdjustData", "AutoAdjustData"),
+            ("filterExpression", "FilterExpression"), ("metrics", "Metrics"),
+            ("billingViewArn", "BillingViewArn"), ("costFilters", "CostFilters"),
+            ("plannedLimits", "PlannedBudgetLimits"), ("timePeriodStart", "TimePeriod.Start"),
+            ("timePeriodEnd", "TimePeriod.End"),
+        ))
+        + " accountId=AccountId notifications=NotificationsWithSubscribers "
+        + " ".join(f"{_SPENT}{key}=Notification.{key[0].upper()}{key[1:]}" for key in (
+            "comparisonOperator", "notificationType", "threshold", "thresholdType"))
+        + f" {_SPENT}subscriberEmailAddresses=Subscribers"
+        f" {_SPENT}subscriberSnsTopicArns=Subscribers",
+        client="namePrefix", naming=Name(limit=100), unread="notifications",
+        outputs={"arn": "arn:{partition}:budgets::{account}:budget/{name}",
+            "accountId": "{account}"},
+        # The provider itself changes letters one by one.
+        replace="name namePrefix accountId notifications", replace_first=True,
     ),
     "aws:cloudwatch/logDeliverySource:LogDeliverySource": Type(
         "logs", op("PutDeliverySource"), key="name", id="{name}", naming=Name(limit=60),
