@@ -16,7 +16,7 @@ PARTS = ("Symptom", "First look", "Decide", "It is over when", "Afterwards")
 
 
 def patterns() -> list[str]:
-    """The alarms' keys of the index, such as '*-unhealthy'."""
+    """The alarms' keys of the index, such as '*-errors'."""
     table = INDEX.partition("## By alarm")[2].partition("What comes without")[0]
     rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
     return [pattern for row in rows for pattern in re.findall(r"`([^`]+)`", row)]
