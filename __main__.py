@@ -29,6 +29,9 @@ from fargate import (
 )
 from identity import OUTPUT, identity, keep_identity
 from monitoring import (
+    ALARMS,
+    BUDGETS,
+    DATABASES,
     DatabaseEvents,
     Failures,
     FailuresArgs,
@@ -385,7 +388,13 @@ sites = {
 
 # What happens by itself: a pushed image or a changed secret rolls its services.
 notifications = Notifications(
-    f"{prefix}-alarms", NotificationsArgs(email=settings.alarm_email, account_id=account)
+    f"{prefix}-alarms",
+    NotificationsArgs(
+        email=settings.alarm_email,
+        account_id=account,
+        publishers=[ALARMS, DATABASES, *([BUDGETS] if settings.monthly_budget else [])],
+        events=True,
+    ),
 )
 running = {
     "terriamap": (terriamap, settings.terriamap),
@@ -410,7 +419,9 @@ rollout = Rollout(
 # What people are told, and where they look then.
 edge_notifications = Notifications(
     f"{prefix}-edge-alarms",
-    NotificationsArgs(email=settings.alarm_email, account_id=account, region=EDGE_REGION),
+    NotificationsArgs(
+        email=settings.alarm_email, account_id=account, publishers=[ALARMS], region=EDGE_REGION
+    ),
 )
 DatabaseEvents(f"{prefix}-pg-events", topic_arn=notifications.topic_arn)
 Failures(

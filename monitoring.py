@@ -30,6 +30,10 @@ from rollout import Rollout
 from settings import DatabaseSettings, RedisSettings, ServiceSize
 
 GIB: Final = 1024**3
+# AWS's services that publish to a topic, by their principals.
+ALARMS: Final = "cloudwatch.amazonaws.com"
+DATABASES: Final = "events.rds.amazonaws.com"
+BUDGETS: Final = "budgets.amazonaws.com"
 # Fewer requests in a period say nothing: one that failed at night wakes nobody.
 ENOUGH: Final = 20
 # RDS user guide, "Amazon RDS event categories": what concerns people and what Security Hub asks for
@@ -113,6 +117,8 @@ class Alarm:
 class NotificationsArgs:
     email: str  # empty: nobody
     account_id: Input[str]
+    publishers: Sequence[str]  # ALARMS, DATABASES, BUDGETS: who of this account tells it
+    events: bool = False  # whether EventBridge's rules tell it, too
     region: str | None = None  # of the topic, where it isn't the stack's
 
 
@@ -125,9 +131,6 @@ class Notifications(ComponentResource):
         super().__init__("otakaro:index:Notifications", name, None, opts)
         child = ResourceOptions(parent=self)
         topic = sns.Topic(name, display_name="Otakaro", region=args.region, opts=child)
-        publishers = ["cloudwatch.amazonaws.com"]
-        if args.region is None:
-            publishers += ["events.rds.amazonaws.com", "budgets.amazonaws.com"]
         statements = [
             statement(
                 ["sns:Publish"],
@@ -135,9 +138,9 @@ class Notifications(ComponentResource):
                 {"StringEquals": {"aws:SourceAccount": args.account_id}},
                 principal={"Service": service},
             )
-            for service in publishers
+            for service in args.publishers
         ]
-        if args.region is None:
+        if args.events:
             # "You can't use Condition blocks in Amazon SNS topic policies for EventBridge" (its
             # user guide, "Amazon SNS permissions").
             statements.append(

@@ -84,9 +84,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         for path in (home, *home.iterdir()):
             os.chown(path, pwd.getpwnam(user).pw_uid, -1)
         for parent in home.parents:
-            if parent.stat().st_uid == 0 and parent.is_relative_to(tmp_path_factory.getbasetemp()):
-                parent.chmod(0o711)
-        tmp_path_factory.getbasetemp().parent.chmod(0o711)
+            parent.chmod(parent.stat().st_mode | 0o011)
+            if parent.name.startswith("pytest-of-"):
+                break
 
     def run(program: str, *arguments: object) -> None:
         subprocess.run(

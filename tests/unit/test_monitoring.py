@@ -9,6 +9,7 @@ import pytest
 from local.alarms import PAGE, page
 from local.record import ACCOUNT, Recording, configuration, document, record_program
 from monitoring import GIB, Alarm, Metric, memory
+from tests.unit.conftest import SWITCHES
 from tests.unit.reading import arn, statements
 
 ALARM = "cloudwatch/metricAlarm:MetricAlarm"
@@ -280,23 +281,27 @@ def test_an_alarm_has_one_bound(above: float | None, below: float | None) -> Non
     assert bounded(None, 3.0).bound == 3.0
 
 
-def test_only_this_accounts_alarms_databases_and_budgets_publish(production: Recording) -> None:
-    policies = production["sns/topicPolicy:TopicPolicy"]
-    publishers = statements(policies["otakaro-dt-alarms"]["policy"])
+@pytest.mark.parametrize("budget", [False, True])
+def test_only_this_accounts_alarms_databases_and_budgets_publish(
+    production: Recording, switched: Recording, budget: bool
+) -> None:
+    prefix = SWITCHES["otakaro:namePrefix"] if budget else "otakaro-dt"
+    policies = (switched if budget else production)["sns/topicPolicy:TopicPolicy"]
+    publishers = statements(policies[f"{prefix}-alarms"]["policy"])
     by_service = {statement["Principal"]["Service"]: statement for statement in publishers}
     # EventBridge says neither account nor rule: a condition would shut it out.
     assert "Condition" not in by_service.pop("events.amazonaws.com")
     assert set(by_service) == {
         "cloudwatch.amazonaws.com",
         "events.rds.amazonaws.com",
-        "budgets.amazonaws.com",
+        *(["budgets.amazonaws.com"] if budget else []),
     }
     for statement in publishers:
         assert statement["Action"] == ["sns:Publish"]
-        assert statement["Resource"] == [arn("sns", "otakaro-dt-alarms")]
+        assert statement["Resource"] == [arn("sns", f"{prefix}-alarms")]
     for statement in by_service.values():
         assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
-    [edge] = statements(policies["otakaro-dt-edge-alarms"]["policy"])
+    [edge] = statements(policies[f"{prefix}-edge-alarms"]["policy"])
     assert edge["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
 
 
