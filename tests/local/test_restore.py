@@ -51,7 +51,7 @@ def test_a_protected_database_is_not_restored_over(deployed: Local) -> None:
 
 
 def test_it_is_restored_beside_the_old_one_once_that_is_released(deployed: Local) -> None:
-    deployed.pulumi("state", "unprotect", URN.format("otakaro-dt-pg"), "--yes")
+    deployed.pulumi("state", "unprotect", URN.format("otakaro-dt-pg"), "--stack", STACK, "--yes")
     done = deployed.do("up", "--set", f"databaseRestoreFrom={SNAPSHOT}")
     restored = deployed.one(INSTANCE)
     assert done[f"{INSTANCE} {restored.name}"] == "create"
