@@ -210,7 +210,17 @@ def test_measuring_the_queue_is_paid_each_minute(production: Recording) -> None:
 def test_alarms_that_scaling_makes_are_paid_like_the_others(production: Recording) -> None:
     known = deployed(production)
     alarms = sum(c.quantity for c in charges.charges(known) if c.price == "alarm")
-    own = len(known.of("aws:cloudwatch/metricAlarm:MetricAlarm"))
+    # A formula's alarm is paid by the metrics that it reads.
+    own = sum(
+        len(
+            [
+                query
+                for query in alarm.inputs.get("metricQueries") or [{"metric": {}}]
+                if "metric" in query
+            ]
+        )
+        for alarm in known.of("aws:cloudwatch/metricAlarm:MetricAlarm")
+    )
     policies = known.of("aws:appautoscaling/policy:Policy")
     tracking = [p for p in policies if p.inputs["policyType"] == "TargetTrackingScaling"]
     assert len(tracking) == 5
