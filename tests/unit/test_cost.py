@@ -212,13 +212,7 @@ def test_alarms_that_scaling_makes_are_paid_like_the_others(production: Recordin
     alarms = sum(c.quantity for c in charges.charges(known) if c.price == "alarm")
     # A formula's alarm is paid by the metrics that it reads.
     own = sum(
-        len(
-            [
-                query
-                for query in alarm.inputs.get("metricQueries") or [{"metric": {}}]
-                if "metric" in query
-            ]
-        )
+        sum("metric" in query for query in alarm.inputs.get("metricQueries") or [{"metric": {}}])
         for alarm in known.of("aws:cloudwatch/metricAlarm:MetricAlarm")
     )
     policies = known.of("aws:appautoscaling/policy:Policy")
