@@ -471,7 +471,7 @@ Dashboard(
         traffic=sites,
         cluster=platform.cluster,
         services={key: service for key, (service, _) in running.items()},
-        rollout_log=rollout.log_group,
+        rollout_log=rollout.function.log_group,
     ),
 )
 Questions(
@@ -482,7 +482,7 @@ Questions(
             worker="backend-celery",
             database=database.log_group,
             flows=network.flow_log_group,
-            rollout=rollout.log_group,
+            rollout=rollout.function.log_group,
             password=auth.log_group,
             firewall=firewall.log_group if firewall else None,
         )
@@ -498,7 +498,7 @@ pulumi.export("services", {key: service.name for key, (service, _) in running.it
 pulumi.export(
     "log-groups",
     {key: service.log_group for key, (service, _) in running.items()}
-    | {"rollout": rollout.log_group, "queue": backend.queue.log_group},
+    | {"rollout": rollout.function.log_group, "queue": backend.queue.function.log_group},
 )
 pulumi.export("database", {"host": database.host, "endpoint": database.endpoint})
 pulumi.export(OUTPUT, identity(settings))

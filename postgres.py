@@ -8,10 +8,11 @@ import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pulumi_aws import cloudwatch, iam, lambda_, rds
 
+from functions import Function, FunctionArgs
 from network import Network, Place, PrivateName, PrivateNameArgs
 from packages import function_package
 from parameters import SecretParameter
-from policies import policy, statement, trust, trust_for
+from policies import statement, trust_for
 from settings import DatabaseSettings, RestorePoint
 
 PORT: Final = 5432
@@ -175,53 +176,31 @@ class PostgresInstance(ComponentResource):
         only when its code changes or the database is another one."""
         args = self._args
         name = f"{self._name}-postgis"
-        logs = cloudwatch.LogGroup(
+        function = Function(
             name,
-            name=f"/aws/lambda/{name}",
-            retention_in_days=args.log_retention_days,
-            opts=self._child,
-        )
-        role = iam.Role(name, assume_role_policy=trust("lambda.amazonaws.com"), opts=self._child)
-        permission = iam.RolePolicy(
-            name,
-            role=role.id,
-            policy=policy(
-                statement(
-                    ["logs:CreateLogStream", "logs:PutLogEvents"], [Output.concat(logs.arn, ":*")]
+            FunctionArgs(
+                region=args.region,
+                account_id=args.account_id,
+                description="Creates PostGIS in the database",
+                code=function_package(
+                    "postgis",
+                    libraries=["pg8000", "scramp", "asn1crypto", "python-dateutil", "six"],
                 ),
-                statement(["ssm:GetParameter"], [args.password_parameter.arn]),
-                *args.bootstrap_place.interface_statements(args.region, args.account_id, name),
-            ),
-            opts=self._child,
-        )
-        function = lambda_.Function(
-            name,
-            name=name,
-            description="Creates PostGIS in the database",
-            runtime="python3.13",
-            architectures=["arm64"],
-            handler="handler.handler",
-            code=function_package(
-                "postgis", libraries=["pg8000", "scramp", "asn1crypto", "python-dateutil", "six"]
-            ),
-            role=role.arn,
-            memory_size=256,
-            timeout=120,
-            vpc_config={
-                "subnet_ids": args.bootstrap_place.subnet_ids,
-                "security_group_ids": [args.bootstrap_place.security_group_id],
-            },
-            environment={
-                "variables": {
+                memory=256,
+                timeout=120,
+                log_retention_days=args.log_retention_days,
+                place=args.bootstrap_place,
+                statements=[statement(["ssm:GetParameter"], [args.password_parameter.arn])],
+                environment={
                     "HOST": instance.address,
                     "PORT": instance.port.apply(str),
                     "DATABASE": args.database,
                     "USERNAME": args.username,
                     "PASSWORD_PARAMETER": args.password_parameter.path,
                     "EXTENSIONS": "postgis",
-                }
-            },
-            opts=ResourceOptions(parent=self, depends_on=[permission, logs]),
+                },
+            ),
+            self._child,
         )
         return lambda_.Invocation(
             name,

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pulumi_aws import cloudwatch, iam, lambda_
+from pulumi import ComponentResource, Input, ResourceOptions
+from pulumi_aws import cloudwatch, lambda_
 
+from functions import Function, FunctionArgs
 from network import Place
 from packages import function_package
-from policies import policy, statement, trust
 from settings import RedisTls
 
 NAMESPACE: Final = "Otakaro/Celery"
@@ -42,64 +42,35 @@ class QueueLength(ComponentResource):
     ) -> None:
         super().__init__("otakaro:index:QueueLength", name, None, opts)
         self._name = name
-        self._args = args
         self._child = ResourceOptions(parent=self)
         self.namespace: Final = NAMESPACE
         self.metric: Final = METRIC
         self.dimensions: Final[Mapping[str, str]] = {"Queue": args.queue, "Stack": args.stack}
 
-        logs = cloudwatch.LogGroup(
+        self.function = Function(
             name,
-            name=f"/aws/lambda/{name}",
-            retention_in_days=args.log_retention_days,
-            opts=self._child,
-        )
-        self.log_group: Output[str] = logs.name
-        self.function = self._function(logs)
-        self._clock()
-        self.register_outputs({"function": self.function.name})
-
-    def _function(self, logs: cloudwatch.LogGroup) -> lambda_.Function:
-        args, name = self._args, self._name
-        role = iam.Role(name, assume_role_policy=trust("lambda.amazonaws.com"), opts=self._child)
-        permission = iam.RolePolicy(
-            name,
-            role=role.id,
-            policy=policy(
-                statement(
-                    ["logs:CreateLogStream", "logs:PutLogEvents"], [Output.concat(logs.arn, ":*")]
-                ),
-                *args.place.interface_statements(args.region, args.account_id, name),
-            ),
-            opts=self._child,
-        )
-        return lambda_.Function(
-            name,
-            name=name,
-            description="Measures Celery's queue",
-            runtime="python3.13",
-            architectures=["arm64"],
-            handler="handler.handler",
-            code=function_package("queue_length"),
-            role=role.arn,
-            memory_size=128,
-            timeout=_TIMEOUT,
-            vpc_config={
-                "subnet_ids": args.place.subnet_ids,
-                "security_group_ids": [args.place.security_group_id],
-            },
-            environment={
-                "variables": {
+            FunctionArgs(
+                region=args.region,
+                account_id=args.account_id,
+                description="Measures Celery's queue",
+                code=function_package("queue_length"),
+                memory=128,
+                timeout=_TIMEOUT,
+                log_retention_days=args.log_retention_days,
+                place=args.place,
+                environment={
                     "HOST": args.host,
                     "PORT": str(args.port),
                     "TLS": args.tls,
                     "QUEUE": args.queue,
                     "NAMESPACE": self.namespace,
                     "STACK": args.stack,
-                }
-            },
-            opts=ResourceOptions(parent=self, depends_on=[permission, logs]),
+                },
+            ),
+            self._child,
         )
+        self._clock()
+        self.register_outputs({"function": self.function.name})
 
     def _clock(self) -> None:
         lambda_.FunctionEventInvokeConfig(

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pulumi_aws import cloudwatch, iam, lambda_, sqs
+from pulumi_aws import cloudwatch, lambda_, sqs
 
 from fargate import POINTER, Cluster, FargateService
+from functions import Function, FunctionArgs
 from packages import function_package
-from policies import policy, statement, trust
+from policies import policy, statement
 
 _TIMEOUT: Final = 60
 # A message that could not be answered comes again after this many seconds, and holds up those
@@ -62,7 +63,7 @@ class Rollout(ComponentResource):
         self.dead_letters: dict[str, Output[str]] = {}
         images = self._queue("images", fifo=True, delay=_SETTLE)
         secrets = self._queue("secrets", fifo=False, delay=_BURST)
-        self._function([images, secrets])
+        self.function = self._function([images, secrets])
         self._feed("images", images, batch=1)
         self._feed("secrets", secrets, batch=100)
 
@@ -146,32 +147,20 @@ class Rollout(ComponentResource):
         self.queues[key] = queue.name
         return queue
 
-    def _function(self, queues: Sequence[sqs.Queue]) -> None:
-        args, name = self._args, self._name
-        logs = cloudwatch.LogGroup(
-            name,
-            name=f"/aws/lambda/{name}",
-            retention_in_days=args.log_retention_days,
-            opts=self._child,
-        )
-        role = iam.Role(name, assume_role_policy=trust("lambda.amazonaws.com"), opts=self._child)
-        permission = iam.RolePolicy(
-            name, role=role.id, policy=self._permissions(logs, queues), opts=self._child
-        )
-        self.log_group: Output[str] = logs.name
-        self.function = lambda_.Function(
-            name,
-            name=name,
-            description="Rolls services when an image or a secret changes",
-            runtime="python3.13",
-            architectures=["arm64"],
-            handler="handler.handler",
-            code=function_package("rollout"),
-            role=role.arn,
-            memory_size=256,
-            timeout=_TIMEOUT,
-            environment={
-                "variables": {
+    def _function(self, queues: Sequence[sqs.Queue]) -> Function:
+        args = self._args
+        return Function(
+            self._name,
+            FunctionArgs(
+                region=args.region,
+                account_id=args.account_id,
+                description="Rolls services when an image or a secret changes",
+                code=function_package("rollout"),
+                memory=256,
+                timeout=_TIMEOUT,
+                log_retention_days=args.log_retention_days,
+                statements=self._statements(queues),
+                environment={
                     "CLUSTER": args.cluster.name,
                     "POINTER": POINTER,
                     "TOPIC_ARN": args.topic_arn,
@@ -196,20 +185,17 @@ class Rollout(ComponentResource):
                             }
                         )
                     ),
-                }
-            },
-            opts=ResourceOptions(parent=self, depends_on=[permission, logs]),
+                },
+            ),
+            self._child,
         )
 
-    def _permissions(self, logs: cloudwatch.LogGroup, queues: Sequence[sqs.Queue]) -> Output[str]:
+    def _statements(self, queues: Sequence[sqs.Queue]) -> list[dict[str, object]]:
         args = self._args
         services = [rolled.service for rolled in args.services]
         repositories = {service.repository.name: service.repository for service in services}
         secrets = {s.path: s for service in services for s in service.secrets if s.by_hand}
-        return policy(
-            statement(
-                ["logs:CreateLogStream", "logs:PutLogEvents"], [Output.concat(logs.arn, ":*")]
-            ),
+        return [
             statement(
                 ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
                 [queue.arn for queue in queues],
@@ -247,7 +233,7 @@ class Rollout(ComponentResource):
                 {"StringEquals": {"kms:ViaService": f"ssm.{args.region}.amazonaws.com"}},
                 effect="Deny",
             ),
-        )
+        ]
 
     def _feed(self, key: str, queue: sqs.Queue, *, batch: int) -> None:
         """Have Lambda take messages from `queue` to the function."""
