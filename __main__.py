@@ -27,6 +27,7 @@ from fargate import (
     ImageRepositoryArgs,
     Platform,
 )
+from hours import Hours, HoursArgs
 from identity import OUTPUT, identity, keep_identity
 from monitoring import (
     ALARMS,
@@ -402,6 +403,21 @@ running = {
     "backend-flask": (backend.api, settings.flask),
     "backend-celery": (backend.worker, settings.celery),
 }
+# A stack that nobody needs at night runs by the clock.
+hours = (
+    Hours(
+        f"{prefix}-hours",
+        HoursArgs(
+            region=settings.region,
+            account_id=account,
+            prefix=prefix,
+            hours=settings.hours,
+            database=database,
+        ),
+    )
+    if settings.hours
+    else None
+)
 rollout = Rollout(
     f"{prefix}-rollout",
     RolloutArgs(
@@ -413,6 +429,7 @@ rollout = Rollout(
         ],
         topic_arn=notifications.topic_arn,
         log_retention_days=settings.log_retention_days,
+        hours=hours,
     ),
 )
 

@@ -119,6 +119,7 @@ class PostgresInstance(ComponentResource):
             self._child,
         )
         self.identifier: Output[str] = instance.identifier
+        self.arn: Output[str] = instance.arn
         self.endpoint: Output[str] = instance.endpoint
         self.log_group: Output[str] = Output.format(
             "/aws/rds/instance/{0}/postgresql", instance.identifier

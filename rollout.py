@@ -11,6 +11,7 @@ from pulumi_aws import cloudwatch, lambda_, sqs
 
 from fargate import POINTER, Cluster, FargateService
 from functions import Function, FunctionArgs
+from hours import Hours
 from packages import function_package
 from policies import policy, statement
 
@@ -24,6 +25,8 @@ _ATTEMPTS: Final = 3
 _SETTLE: Final = 5
 # Edits of secrets within this many seconds are one restart.
 _BURST: Final = 60
+# Messages of one group are answered one after the other.
+_GROUP: Final = "images"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,7 @@ class RolloutArgs:
     services: Sequence[Rolled]
     topic_arn: Input[str]  # where people are told of a failed deployment
     log_retention_days: int
+    hours: Hours | None = None  # none: services always run
 
 
 class Rollout(ComponentResource):
@@ -115,6 +119,8 @@ class Rollout(ComponentResource):
             secrets,
         )
         self._admit("secrets", secrets, [edited])
+        if args.hours is not None:
+            args.hours.call(images, _GROUP)
         self.register_outputs({"function": self.function.name})
 
     def _queue(self, key: str, *, fifo: bool, delay: int) -> sqs.Queue:
@@ -170,6 +176,7 @@ class Rollout(ComponentResource):
                                 "repository": rolled.service.repository.name,
                                 "minimum": rolled.start,
                                 "parameters": sorted(s.path for s in rolled.service.secrets),
+                                "scaled": rolled.service.scaling is not None,
                             }
                             for rolled in args.services
                         },
@@ -185,6 +192,7 @@ class Rollout(ComponentResource):
                             }
                         )
                     ),
+                    **(args.hours.environment if args.hours is not None else {}),
                 },
             ),
             self._child,
@@ -233,7 +241,22 @@ class Rollout(ComponentResource):
                 {"StringEquals": {"kms:ViaService": f"ssm.{args.region}.amazonaws.com"}},
                 effect="Deny",
             ),
+            *self._hours_statements(),
         ]
+
+    def _hours_statements(self) -> list[dict[str, object]]:
+        """What stops services for the night, and scaling with them."""
+        if self._args.hours is None:
+            return []
+        scaled = [
+            rolled.service.scaling.arn
+            for rolled in self._args.services
+            if rolled.service.scaling is not None
+        ]
+        statements = [*self._args.hours.statements]
+        if scaled:
+            statements.append(statement(["application-autoscaling:RegisterScalableTarget"], scaled))
+        return statements
 
     def _feed(self, key: str, queue: sqs.Queue, *, batch: int) -> None:
         """Have Lambda take messages from `queue` to the function."""
@@ -259,7 +282,7 @@ class Rollout(ComponentResource):
             name,
             rule=rule.name,
             arn=queue.arn,
-            sqs_target={"message_group_id": "images"} if fifo else None,
+            sqs_target={"message_group_id": _GROUP} if fifo else None,
             opts=self._child,
         )
         return rule

@@ -20,6 +20,16 @@ from pulumi.runtime.config import (
 )
 
 from config_reader import ConfigReader
+from running_hours import (
+    DAY,
+    WEEK,
+    RunningHours,
+    clock,
+    minutes,
+    overlap,
+    read_running_hours,
+    require_within,
+)
 
 Access = Literal["required", "from-map", "open"]
 Architecture = Literal["X86_64", "ARM64"]
@@ -199,6 +209,7 @@ class Settings:
     access_log_days: int
     alarm_email: str
     monthly_budget: int  # US dollars; 0: none
+    hours: RunningHours | None  # none: the stack always runs
 
     @classmethod
     def load(cls, config: pulumi.Config) -> "Settings":
@@ -247,6 +258,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
     protect = read.boolean("protectData")
     zones = _zones(read, region)
     nat_gateways, endpoints = _ways_out(read, zones)
+    hours = read_running_hours(read)
     return Settings(
         region=region,
         prefix=prefix,
@@ -272,7 +284,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
         architecture=read.choice("cpuArchitecture", _ARCHITECTURE),
         ecs_exec=read.boolean("ecsExec"),
         container_insights=read.choice("containerInsights", _INSIGHTS),
-        database=_database(read),
+        database=_database(read, hours),
         redis=RedisSettings(
             engine_version=read.text(
                 "redisEngineVersion", _REDIS_VERSION, "Redis 7.0 or 7.1, the last ones", "7.1"
@@ -292,6 +304,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
             "alarmEmail", r"|[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address, or empty", ""
         ),
         monthly_budget=read.integer("monthlyBudget", 0, 1_000_000),
+        hours=hours,
     )
 
 
@@ -444,7 +457,7 @@ def _service(read: ConfigReader, name: str, *, single: bool = False) -> ServiceS
     return ServiceSize(cpu=cpu, memory=memory, desired=desired, minimum=minimum, maximum=maximum)
 
 
-def _database(read: ConfigReader) -> DatabaseSettings:
+def _database(read: ConfigReader, hours: RunningHours | None) -> DatabaseSettings:
     storage = read.integer("databaseStorage", 20, 65536)
     ceiling = read.integer("databaseMaxStorage", 22, 65536)
     # RDS user guide, "Managing capacity automatically": at least 10 % above the allocated storage.
@@ -455,7 +468,7 @@ def _database(read: ConfigReader) -> DatabaseSettings:
             f"at least {least}, 10 % above databaseStorage",
             str(least),
         )
-    backup, maintenance = _windows(read)
+    backup, maintenance = _windows(read, hours)
     return DatabaseSettings(
         # The application puts it unescaped into URLs and XML, so letters and digits only.
         password=read.secret(
@@ -528,7 +541,7 @@ def _engine_version(read: ConfigReader) -> str:
     return version
 
 
-def _windows(read: ConfigReader) -> tuple[str, str]:
+def _windows(read: ConfigReader, hours: RunningHours | None) -> tuple[str, str]:
     """RDS refuses windows of less than half an hour, and such as overlap (RDS user guide, "Backup
     window" and "Maintenance window")."""
     keys = ("databaseBackupWindow", "databaseMaintenanceWindow")
@@ -538,32 +551,24 @@ def _windows(read: ConfigReader) -> tuple[str, str]:
     maintenance = read.text(keys[1], f"{_DAY}:{_TIME}-{_DAY}:{_TIME}", allowed[1], examples[1])
     if not backup or not maintenance:
         return backup, maintenance
-    day, week = 24 * 60, 7 * 24 * 60
     spans = []
-    for window, cycle in ((backup, day), (maintenance, week)):
-        begin, end = (_minute(moment) for moment in window.split("-"))
+    for window, cycle in ((backup, DAY), (maintenance, WEEK)):
+        begin, end = (minutes(moment) for moment in window.split("-"))
         spans.append((begin, (end - begin) % cycle))
     for key, (_, length), words, example in zip(keys, spans, allowed, examples, strict=True):
         if length < 30:
             read.problem(key, words, example)
-    (begins, lasts), (opens, stays) = spans
-    # The backup begins within the maintenance, or the maintenance within the backup.
-    overlap = (begins - opens) % day < stays or (opens - begins) % day < lasts
-    if overlap and read.sound(*keys):
-        free = [(opens + stays + minutes) % day for minutes in (30, 60)]
+    opens, stays = spans[1]
+    if hours is not None and read.sound(*keys):
+        require_within(read, hours, spans[0], spans[1])
+    elif overlap(*spans) and read.sound(*keys):
+        free = [opens + stays + later for later in (30, 60)]
         read.problem(
             keys[0],
             f"no overlap with {keys[1]} ({maintenance})",
-            "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in free),
+            "-".join(map(clock, free)),
         )
     return backup, maintenance
-
-
-def _minute(moment: str) -> int:
-    """The minute of the week of 'ddd:hh:mm', or of the day of 'hh:mm'."""
-    *day, hour, minute = moment.split(":")
-    days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-    return (days.index(day[0]) * 24 if day else 0) * 60 + int(hour) * 60 + int(minute)
 
 
 def _edge(read: ConfigReader) -> EdgeSettings:

@@ -44,17 +44,23 @@ people are told. If a newer deployment has begun since, or there is no good imag
 stays.
 To try a failed image again, push it under a new tag.
 
+Running hours (night.py). Where the stack is stopped for the night, a push still moves the pointer,
+and an edit is still known, but no service is started before the morning.
+
 Everything else is ignored. Each decision is one line in the log. An error is raised, for the event
 to come again: every step may be repeated.
 
 Environment
     CLUSTER    name of the ECS cluster
     SERVICES   JSON: service -> {"repository": name, "minimum": tasks at its start,
-               "parameters": [names of the SSM parameters that it reads]}
+               "parameters": [names of the SSM parameters that it reads],
+               "scaled": whether scaling moves its number of tasks}
     BY_HAND    JSON: names of the parameters that people fill (created with a placeholder); all
                others have their value from the beginning
     POINTER    the pointer's tag, "live"
     TOPIC_ARN  SNS topic for people
+    HOURS, DATABASE  name of the parameter with the hours' state, and of the database; unset where
+               services always run
 
 Events: from EventBridge directly, or in SQS messages, any number at once. Pushes and deployments'
 ends must be answered ONE AT A TIME, since two that read the repository at once could each move the
@@ -69,6 +75,10 @@ Permissions
     ecs:DescribeServiceRevisions                                   service-revision/CLUSTER/NAME/*
     ssm:GetParameters                                              the parameters BY_HAND
     sns:Publish                                                    TOPIC_ARN
+    ssm:GetParameter, ssm:PutParameter                             HOURS, if set
+    rds:DescribeDBInstances, rds:StartDBInstance,
+    rds:StopDBInstance                                             DATABASE, if set
+    application-autoscaling:RegisterScalableTarget                 the services' targets, likewise
     Deny kms:Decrypt on * if kms:ViaService is ssm.REGION.amazonaws.com
     sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes  the queue
     logs:CreateLogStream, logs:PutLogEvents                        its log group
@@ -91,6 +101,9 @@ SERVICES: Final[dict[str, dict[str, Any]]] = json.loads(os.environ["SERVICES"])
 BY_HAND: Final = frozenset(json.loads(os.environ["BY_HAND"]))
 POINTER: Final = os.environ["POINTER"]
 TOPIC_ARN: Final = os.environ["TOPIC_ARN"]
+HOURS: Final = "HOURS" in os.environ
+if HOURS:  # what it needs takes time to load
+    import night
 
 GOOD: Final = f"{POINTER}-good"
 NOTE: Final = re.compile(r"rolled-\d{8}T\d{6}Z")
@@ -130,7 +143,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, list[str]]:
     decisions = []
     for single in _events(event):
         decision = decide(single)
-        print(decision)
+        if decision:
+            print(decision)
         decisions.append(decision)
     return {"decisions": decisions}
 
@@ -153,6 +167,8 @@ def decide(event: dict[str, Any]) -> str:
             return edited(detail, _time(event))
         case "aws.ecs", "ECS Deployment State Change":
             return deployed(detail, event["resources"], _time(event))
+        case "otakaro.hours", order if HOURS:
+            return night.follow(str(order), _begin)
         case source, kind:
             return f"Ignored: {source} {kind} is no event of ours"
 
@@ -299,6 +315,13 @@ def _roll(service: str) -> str:
 
 
 def _start(service: str) -> str:
+    """Start a service that has no tasks, in the running hours and unless a secret is missing."""
+    if HOURS and night.postponed(service):
+        return f"{service} waits for the running hours"
+    return _begin(service)
+
+
+def _begin(service: str) -> str:
     """Start a service that has no tasks, unless a secret is missing."""
     minimum = SERVICES[service]["minimum"]
     if missing := _unfilled(SERVICES[service]["parameters"]):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -14,10 +15,19 @@ def load(file: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    beside = {path.stem for path in file.parent.glob("*.py")}
+    sys.path.insert(0, str(file.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(file.parent))
+        for name in beside & sys.modules.keys():  # fresh ones next time
+            del sys.modules[name]
     return module
 
 
 def unpacked(name: str, folder: Path) -> Path:
-    """The handler `name`, copied to `folder` as its archive is unpacked."""
-    return Path(shutil.copy(LAMBDAS / name / "handler.py", folder))
+    """The handler `name`, copied to `folder` as its archive is unpacked, with its modules."""
+    for file in (LAMBDAS / name).glob("*.py"):
+        shutil.copy(file, folder)
+    return folder / "handler.py"

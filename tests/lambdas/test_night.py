@@ -1,0 +1,408 @@
+"""Outside the running hours nothing runs but what holds data; in the morning all is as before."""
+
+import json
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.lambdas.cluster import Aws, UnavailableError, Wire
+from tests.lambdas.loading import LAMBDAS, load
+from tests.lambdas.test_rollout_handler import (
+    BACKEND,
+    CELERY,
+    CESIUM,
+    FLASK,
+    MAP,
+    NIWA,
+    SERVICES,
+    TOPIC,
+    A,
+    B,
+)
+
+SCALED = {FLASK, CELERY}
+
+
+class NightAws(Aws):
+    """The account with a database, scaling, tasks that may take long to end, and the state."""
+
+    def __init__(self) -> None:
+        super().__init__("twin-ecs", SERVICES)
+        self.state = json.dumps({"phase": "day", "waiting": []})
+        self.database = "available"
+        self.suspended: dict[str, bool] = {}
+        self.computing: dict[str, int] = {}  # tasks that protect themselves
+        self.crashing: set[str] = set()  # services whose tasks come and go
+
+    @property
+    def phase(self) -> str:
+        return str(json.loads(self.state)["phase"])
+
+    @property
+    def desired(self) -> dict[str, int]:
+        return {name: service.desired for name, service in self.services.items()}
+
+    def get_parameter(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
+        return {"Parameter": {"Name": Name, "Value": self.state}}
+
+    def put_parameter(self, *, Name: str, Value: str, Overwrite: bool) -> None:  # noqa: N803
+        assert Name == "/twin/hours"
+        assert Overwrite
+        self.state = Value
+
+    def describe_services(self, *, cluster: str, services: list[str]) -> dict[str, Any]:
+        answer = super().describe_services(cluster=cluster, services=services)
+        for one in answer["services"]:
+            desired = one["desiredCount"]
+            name = one["serviceName"]
+            running = 0 if name in self.crashing else desired
+            one["runningCount"] = max(running, self.computing.get(name, 0))
+            one["pendingCount"] = 0
+        return answer
+
+    def update_service(
+        self,
+        *,
+        cluster: str,
+        service: str,
+        forceNewDeployment: bool = False,  # noqa: N803
+        desiredCount: int | None = None,  # noqa: N803
+    ) -> dict[str, Any]:
+        if forceNewDeployment:
+            if desiredCount:
+                # No task ever starts without its database.
+                assert self.database == "available"
+            return super().update_service(
+                cluster=cluster,
+                service=service,
+                forceNewDeployment=True,
+                desiredCount=desiredCount,
+            )
+        assert desiredCount == 0
+        # Else scaling would start it again.
+        assert self.suspended.get(service, service not in SCALED)
+        self.services[service].desired = 0
+        return {"service": {"serviceName": service, "desiredCount": 0}}
+
+    def register_scalable_target(
+        self,
+        *,
+        ServiceNamespace: str,  # noqa: N803
+        ResourceId: str,  # noqa: N803
+        ScalableDimension: str,  # noqa: N803
+        SuspendedState: dict[str, bool],  # noqa: N803
+    ) -> None:
+        assert (ServiceNamespace, ScalableDimension) == ("ecs", "ecs:service:DesiredCount")
+        prefix, cluster, service = ResourceId.split("/")
+        assert (prefix, cluster) == ("service", self.cluster)
+        assert service in SCALED
+        assert len(SuspendedState) == 3
+        [self.suspended[service]] = set(SuspendedState.values())
+
+    def describe_db_instances(self, *, DBInstanceIdentifier: str) -> dict[str, Any]:  # noqa: N803
+        assert DBInstanceIdentifier == "twin-pg"
+        return {"DBInstances": [{"DBInstanceStatus": self.database}]}
+
+    def stop_db_instance(self, *, DBInstanceIdentifier: str) -> None:  # noqa: N803
+        assert DBInstanceIdentifier == "twin-pg"
+        assert self.database == "available"
+        assert set(self.desired.values()) == {0}
+        assert not any(self.computing.values())
+        self.database = "stopping"
+
+    def start_db_instance(self, *, DBInstanceIdentifier: str) -> None:  # noqa: N803
+        assert DBInstanceIdentifier == "twin-pg"
+        assert self.database == "stopped"
+        self.database = "starting"
+
+    def settled(self) -> None:
+        """Let the database come to the end of what it does."""
+        self.database = {"stopping": "stopped", "starting": "available"}.get(
+            self.database, self.database
+        )
+
+
+@pytest.fixture(scope="module")
+def module() -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_DEFAULT_REGION": "ap-southeast-2",
+            "AWS_ACCESS_KEY_ID": "none",
+            "AWS_SECRET_ACCESS_KEY": "none",
+            "CLUSTER": "twin-ecs",
+            "SERVICES": json.dumps(
+                {name: {**facts, "scaled": name in SCALED} for name, facts in SERVICES.items()}
+            ),
+            "BY_HAND": json.dumps([CESIUM, NIWA]),
+            "POINTER": "live",
+            "TOPIC_ARN": TOPIC,
+            "HOURS": "/twin/hours",
+            "DATABASE": "twin-pg",
+        }.items():
+            patch.setenv(name, value)
+        yield load(LAMBDAS / "rollout" / "handler.py")
+
+
+Begin = Callable[..., NightAws]
+
+
+@pytest.fixture(scope="module")
+def begin(module: ModuleType) -> Begin:
+    """A fresh account by day, `running` everywhere if an image is given."""
+    wire = Wire()
+    night = module.night
+    for client in (module.ecr, module.ecs, module.ssm, module.sns):
+        wire.attach(client)
+    for client in (night.ecs, night.rds, night.scaling, night.ssm):
+        wire.attach(client)
+
+    def begin(running: str | None = None) -> NightAws:
+        aws = NightAws()
+        wire.aws = aws
+        if running is not None:
+            aws.versions = dict.fromkeys(aws.versions, 2)
+            for repository in aws.tags:
+                module.handler(aws.push(repository, running, "v0"), None)
+            for service in aws.services:
+                aws.settle(service)
+            drain(module, aws)
+            aws.wait(600)
+        aws.calls.clear()
+        return aws
+
+    return begin
+
+
+def drain(module: ModuleType, aws: Aws) -> None:
+    while aws.events:
+        module.handler(aws.events.pop(0), None)
+
+
+def order(module: ModuleType, kind: str) -> str:
+    """What the function does upon an order of the clocks."""
+    event = {"source": "otakaro.hours", "detail-type": kind, "time": "2024-11-23T06:00:00Z"}
+    [decision] = module.handler(event, None)["decisions"]
+    return str(decision)
+
+
+def asleep(module: ModuleType, aws: NightAws) -> None:
+    order(module, "Stop")
+    order(module, "Look")
+    aws.settled()
+    assert (aws.phase, aws.database) == ("night", "stopped")
+
+
+def test_in_the_evening_all_services_stop_and_then_the_database(
+    module: ModuleType, begin: Begin
+) -> None:
+    aws = begin(running=A)
+    names = sorted(SERVICES)
+    said = order(module, "Stop")
+    assert set(aws.desired.values()) == {0}
+    assert aws.suspended == dict.fromkeys(SCALED, True)
+    # What was told to stop may still write.
+    assert aws.database == "available"
+    assert said == ", ".join(
+        [*(f"{name} stops" for name in names), f"the database waits for {' and '.join(names)}"]
+    )
+    assert order(module, "Look") == "the database stops"
+
+
+def test_the_database_waits_for_a_worker_that_computes(module: ModuleType, begin: Begin) -> None:
+    aws = begin(running=A)
+    aws.computing = {CELERY: 1}
+    order(module, "Stop")
+    for _ in range(3):
+        assert order(module, "Look") == f"the database waits for {CELERY}"
+    assert aws.database == "available"
+    aws.computing = {}
+    assert order(module, "Look") == "the database stops"
+
+
+def test_the_database_waits_for_tasks_that_may_just_begin(module: ModuleType, begin: Begin) -> None:
+    aws = begin(running=A)
+    aws.crashing = set(SERVICES)
+    assert "the database waits" in order(module, "Stop")
+    assert order(module, "Look") == "the database stops"
+
+
+def test_in_the_morning_the_database_starts_and_then_what_ran(
+    module: ModuleType, begin: Begin
+) -> None:
+    aws = begin(running=A)
+    asleep(module, aws)
+    assert order(module, "Start") == "the database starts"
+    assert order(module, "Look") == "the services wait for the database, which is starting"
+    assert set(aws.desired.values()) == {0}
+    aws.settled()
+    assert order(module, "Look").endswith("it is day")
+    assert aws.desired == {MAP: 1, FLASK: 1, CELERY: 2}
+    assert {service.newest.image for service in aws.services.values()} == {A}
+    assert aws.suspended == dict.fromkeys(SCALED, False)
+
+
+def test_a_look_by_day_reads_the_state_and_touches_nothing(
+    module: ModuleType, begin: Begin
+) -> None:
+    aws = begin(running=A)
+    aws.services[MAP].desired = 0  # by hand
+    assert order(module, "Look") == ""
+    assert aws.calls == ["get_parameter"]
+
+
+def test_nothing_done_is_no_line_in_the_log(
+    module: ModuleType, begin: Begin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin(running=A)
+    capsys.readouterr()
+    order(module, "Look")
+    assert capsys.readouterr().out == ""
+
+
+def test_what_people_stopped_by_day_stays_so_in_the_morning(
+    module: ModuleType, begin: Begin
+) -> None:
+    aws = begin(running=A)
+    aws.services[MAP].desired = 0
+    asleep(module, aws)
+    order(module, "Start")
+    aws.settled()
+    order(module, "Look")
+    assert aws.desired == {MAP: 0, FLASK: 1, CELERY: 2}
+
+
+def test_a_push_at_night_runs_from_the_morning_on(module: ModuleType, begin: Begin) -> None:
+    aws = begin(running=A)
+    asleep(module, aws)
+    module.handler(aws.push(BACKEND, B, "v1"), None)
+    drain(module, aws)
+    assert aws.tags[BACKEND]["live"] == B
+    assert set(aws.desired.values()) == {0}
+    order(module, "Start")
+    aws.settled()
+    order(module, "Look")
+    assert aws.services[FLASK].newest.image == aws.services[CELERY].newest.image == B
+    assert aws.services[MAP].newest.image == A
+
+
+def test_the_first_push_of_all_may_come_at_night(module: ModuleType, begin: Begin) -> None:
+    aws = begin()
+    aws.versions = dict.fromkeys(aws.versions, 2)
+    asleep(module, aws)
+    said = module.handler(aws.push(BACKEND, A, "v1"), None)["decisions"][0]
+    assert f"{FLASK} waits for the running hours" in said
+    order(module, "Start")
+    aws.settled()
+    order(module, "Look")
+    assert aws.desired == {MAP: 0, FLASK: 1, CELERY: 2}
+
+
+def test_a_secrets_edit_at_night_starts_nothing(module: ModuleType, begin: Begin) -> None:
+    aws = begin(running=A)
+    asleep(module, aws)
+    said = module.handler(aws.edit(NIWA), None)["decisions"][0]
+    assert said.count("waits for the running hours") == 2
+    assert set(aws.desired.values()) == {0}
+
+
+def test_a_service_without_its_secret_waits_for_it_in_the_morning_too(
+    module: ModuleType, begin: Begin
+) -> None:
+    aws = begin(running=A)
+    asleep(module, aws)
+    aws.versions[CESIUM] = 1
+    order(module, "Start")
+    aws.settled()
+    assert f"{MAP} waits for {CESIUM}" in order(module, "Look")
+    assert aws.desired == {MAP: 0, FLASK: 1, CELERY: 2}
+    assert aws.phase == "day"
+
+
+def test_what_starts_at_night_by_itself_or_by_hand_is_stopped_again(
+    module: ModuleType, begin: Begin
+) -> None:
+    aws = begin(running=A)
+    asleep(module, aws)
+    aws.database = "available"  # as RDS does after seven days
+    assert order(module, "Look") == "the database stops"
+    aws.settled()
+    aws.services[MAP].desired = 1
+    assert order(module, "Look").startswith(f"{MAP} stops")
+
+
+def test_start_at_night_is_for_people_who_work_late(module: ModuleType, begin: Begin) -> None:
+    aws = begin(running=A)
+    asleep(module, aws)
+    order(module, "Start")
+    aws.settled()
+    order(module, "Look")
+    assert order(module, "Look") == ""
+    assert aws.desired == {MAP: 1, FLASK: 1, CELERY: 2}
+    # The regular morning finds it awake.
+    assert order(module, "Start") == ""
+
+
+def test_a_stop_before_the_morning_is_over_makes_it_night_again(
+    module: ModuleType, begin: Begin
+) -> None:
+    aws = begin(running=A)
+    asleep(module, aws)
+    order(module, "Start")
+    order(module, "Stop")
+    aws.settled()
+    assert order(module, "Look") == "the database stops"
+    aws.settled()
+    order(module, "Start")
+    aws.settled()
+    order(module, "Look")
+    assert aws.desired == {MAP: 1, FLASK: 1, CELERY: 2}
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.lists(st.sampled_from(["Stop", "Start", "Look", "settled", "push"]), max_size=20),
+    st.sets(st.integers(1, 200), max_size=12),
+)
+def test_whatever_breaks_off_the_next_morning_has_everything_run(
+    module: ModuleType, begin: Begin, steps: list[str], failing: set[int]
+) -> None:
+    """The account itself asserts that no task starts without its database, that none is left when
+    the database stops, and that scaling doesn't start again what is stopped."""
+    aws = begin(running=A)
+    aws.fails = lambda number: number in failing
+    for step in steps:
+        if step == "settled":
+            aws.settled()
+            continue
+        event = (
+            aws.push(BACKEND, B, f"v{len(aws.calls)}")
+            if step == "push"
+            else {"source": "otakaro.hours", "detail-type": step}
+        )
+        for _ in range(3):  # the queue's attempts
+            try:
+                module.handler(event, None)
+            except UnavailableError:
+                continue
+            break
+    aws.fails = lambda _number: False
+    order(module, "Stop")
+    for _ in range(4):
+        aws.settled()
+        order(module, "Look")
+    assert (aws.phase, aws.database, set(aws.desired.values())) == ("night", "stopped", {0})
+    order(module, "Start")
+    for _ in range(4):
+        aws.settled()
+        order(module, "Look")
+    assert (aws.phase, aws.database) == ("day", "available")
+    assert aws.desired == {MAP: 1, FLASK: 1, CELERY: 2}
+    assert aws.suspended == dict.fromkeys(SCALED, False)
