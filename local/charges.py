@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -80,6 +80,17 @@ class Deployment:
     tasks: Mapping[str, Tasks]
     load: Mapping[str, Any]
     prefix: str = ""
+    awake: float = 1.0  # share of the month in which tasks and database run
+
+    @property
+    def running(self) -> float:
+        """Hours a month in which they do."""
+        return self.awake * hours()
+
+    @property
+    def when(self) -> str:
+        """The same in words, for an item's detail."""
+        return f", {self.awake:.0%} of the time" if self.awake < 1 else ""
 
     def of(self, type_: str) -> list[Thing]:
         return [thing for thing in self.things if thing.type == type_]
@@ -152,9 +163,13 @@ def _fargate(deployment: Deployment) -> Iterator[Charge]:
         detail = f"{tasks.number} of {vcpu:g} vCPU, {gigabytes:g} GB{kind}"
         if tasks.architecture == "ARM64":
             detail += ", Graviton"
+        detail += deployment.when
         for rate, size in zip(tasks.rates, (vcpu, gigabytes), strict=True):
             yield Charge(
-                item=item, detail=detail, price=rate, quantity=tasks.number * size * hours()
+                item=item,
+                detail=detail,
+                price=rate,
+                quantity=tasks.number * size * deployment.running,
             )
             if name.endswith("celery"):
                 more = deployment.load["worker_hours"] if tasks.most > tasks.number else 0
@@ -168,10 +183,10 @@ def _fargate(deployment: Deployment) -> Iterator[Charge]:
         logs = deployment.load["log_gb_per_service"]
         yield from _logs(deployment, f"{logs:g} GB a service", logs)
     public = sum(tasks.number for tasks in deployment.tasks.values() if tasks.public)
-    yield from _addresses(public)
+    yield from _addresses(public * deployment.awake)
 
 
-def _addresses(number: int) -> Iterator[Charge]:
+def _addresses(number: float) -> Iterator[Charge]:
     if number:
         yield Charge(
             item="Public IPv4 addresses",
@@ -207,10 +222,10 @@ def _database(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
     inputs, load = thing.inputs, deployment.load
     zones = 2 if inputs["multiAz"] else 1
     words = f"{inputs['instanceClass']}, {inputs['allocatedStorage']} GB {inputs['storageType']}"
-    detail = words + (", standby" if zones == 2 else "")
+    detail = words + (", standby" if zones == 2 else "") + deployment.when
     storage = inputs["allocatedStorage"]
     for rate, quantity in (
-        (f"rds.{inputs['instanceClass']}", zones * hours()),
+        (f"rds.{inputs['instanceClass']}", zones * deployment.running),
         (f"rds.storage.{inputs['storageType']}", zones * storage),
     ):
         yield Charge(item="Database", detail=detail, price=rate, quantity=quantity)
@@ -227,7 +242,7 @@ def _database(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
     if inputs["monitoringInterval"]:
         metrics = load["log_gb_of_database_metrics"] * 60 / inputs["monitoringInterval"]
         yield from _logs(deployment, "", metrics)
-    yield from _addresses(1 if inputs.get("publiclyAccessible") else 0)
+    yield from _addresses(deployment.awake if inputs.get("publiclyAccessible") else 0)
 
 
 def _redis(thing: Thing, _: Deployment) -> Iterator[Charge]:
@@ -522,6 +537,20 @@ def tasks_of(recording: Any) -> dict[str, Tasks]:
     return found
 
 
+def awake(schedules: Iterable[Mapping[str, Any]]) -> float:
+    """The share of a week from the clocks' Start to their Stop; all of it where there are none."""
+    clocks: dict[str, tuple[int, int]] = {}
+    for schedule in schedules:
+        order = json.loads(schedule["target"]["input"])["detail-type"]
+        if order in ("Start", "Stop"):
+            minute, hour, _, _, days, _ = schedule["scheduleExpression"][len("cron(") :].split()
+            clocks[order] = int(hour) * 60 + int(minute), len(days.split(","))
+    if not clocks:
+        return 1.0
+    (start, days), (stop, _) = clocks["Start"], clocks["Stop"]
+    return (stop - start) * days / (7 * 24 * 60)
+
+
 def recorded(recording: Any, prefix: str) -> Deployment:
     """The program's own resources, under the example load."""
     things = [
@@ -530,7 +559,11 @@ def recorded(recording: Any, prefix: str) -> Deployment:
         if not resource.type.startswith("otakaro:")
     ]
     return Deployment(
-        things=things, tasks=tasks_of(recording), load=document("load.yaml"), prefix=prefix
+        things=things,
+        tasks=tasks_of(recording),
+        load=document("load.yaml"),
+        prefix=prefix,
+        awake=awake(recording["scheduler/schedule:Schedule"].values()),
     )
 
 

@@ -106,6 +106,9 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "rds/eventSubscription:EventSubscription": {"arn": "arn:aws:rds:{region}:{account}:es:{name}"},
     "rds/parameterGroup:ParameterGroup": {"arn": "arn:aws:rds:{region}:{account}:pg:{name}"},
     "rds/subnetGroup:SubnetGroup": {"arn": "arn:aws:rds:{region}:{account}:subgrp:{name}"},
+    "scheduler/schedule:Schedule": {
+        "arn": "arn:aws:scheduler:{region}:{account}:schedule/default/{name}"
+    },
     "s3/bucketObjectv2:BucketObjectv2": {"arn": "arn:aws:s3:::{bucket}/{key}"},
     "route53/record:Record": {"id": "{zoneId}_{name}_{type}", "fqdn": "{name}"},
     "route53/zone:Zone": {"id": "Z{HEX}"},

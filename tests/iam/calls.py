@@ -16,6 +16,7 @@ from botocore.compat import HTTPHeaders
 from local.record import ACCOUNT
 from tests.lambdas.cluster import Aws, Wire
 from tests.lambdas.loading import LAMBDAS, load
+from tests.lambdas.night_account import NightAws
 
 REGION: Final = "ap-southeast-2"
 HERE: Final = f"{REGION}:{ACCOUNT}"
@@ -75,6 +76,11 @@ def _resources(
                 yield f"arn:aws:ssm:{HERE}:parameter{name}"
         case "sns":
             yield asked["TopicArn"]
+        case "rds":
+            yield f"arn:aws:rds:{HERE}:db:{asked['DBInstanceIdentifier']}"
+        case "application-autoscaling":
+            assert asked["ServiceNamespace"] == "ecs"
+            yield f"arn:aws:application-autoscaling:{HERE}:scalable-target/{asked['ResourceId']}"
         case _:
             raise NotImplementedError(f"which resources does {service} authorize against?")
 
@@ -90,18 +96,26 @@ def _loaded(name: str, variables: Mapping[str, str]) -> Iterator[ModuleType]:
         yield load(LAMBDAS / name / "handler.py")
 
 
-def rollout_clients(module: ModuleType) -> dict[str, Any]:
-    """The clients that the rollout's handler keeps."""
-    return {name: getattr(module, name) for name in ("ecr", "ecs", "ssm", "sns")}
+def rollout_clients(module: ModuleType) -> list[Any]:
+    """The clients that the rollout's handler keeps, and those of its nights."""
+    clients = [getattr(module, name) for name in ("ecr", "ecs", "ssm", "sns")]
+    if module.HOURS:
+        night = module.night
+        clients += [getattr(night, name) for name in ("ecs", "rds", "scaling", "ssm")]
+    return clients
 
 
 def rollout(variables: Mapping[str, str]) -> tuple[set[Call], Tape]:
-    """All that the rollout's function calls: first pushes, edits, and an image that crashes."""
+    """All that the rollout's function calls: pushes, edits, an image that crashes, a night."""
     tape, wire = Tape(), Wire()
     cluster, services = variables["CLUSTER"], json.loads(variables["SERVICES"])
-    aws = wire.aws = Aws(cluster, services)
+    hours = variables.get("HOURS", "")
+    aws = Aws(cluster, services)
+    if hours:
+        aws = NightAws(cluster, services, hours=hours, name=variables["DATABASE"])
+    wire.aws = aws
     with _loaded("rollout", variables) as module:
-        for client in rollout_clients(module).values():
+        for client in rollout_clients(module):
             tape.attach(client)
             wire.attach(client)
 
@@ -132,6 +146,12 @@ def rollout(variables: Mapping[str, str]) -> tuple[set[Call], Tape]:
         settle()
         assert {service.desired for service in aws.services.values()} != {0}
         assert aws.mail
+        if isinstance(aws, NightAws):
+            for order in ("Stop", "Look", "Start", "Look"):
+                event = {"source": "otakaro.hours", "detail-type": order}
+                module.handler(event, None)
+                aws.settled()
+            assert (aws.phase, aws.database) == ("day", "available")
 
     def name_revision(fake: str) -> str:
         # Their first deployments have the same name there: any service's will do.

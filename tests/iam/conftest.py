@@ -15,11 +15,16 @@ def simulator() -> Simulator:
     return Simulator()
 
 
-@pytest.fixture(scope="session", params=["production", "local", "with shells"])
+@pytest.fixture(scope="session", params=["production", "local", "by day"])
 def program(request: pytest.FixtureRequest) -> Program:
-    """Each stack in turn, and production where people may open shells in tasks."""
-    if request.param == "with shells":
-        configured = configuration("production") | {"otakaro:ecsExec": "true"}
+    """Each stack in turn, and one that runs by day, where people may open shells in tasks."""
+    if request.param == "by day":
+        configured = configuration("production") | {
+            "otakaro:ecsExec": "true",
+            "otakaro:runningHours": "mon-fri 07:00-19:00",
+            "otakaro:databaseBackupWindow": "00:00-01:00",
+            "otakaro:databaseMaintenanceWindow": "tue:01:30-tue:02:30",
+        }
     else:
         configured = configuration(request.param)
     return Program(record_program(configured, cloud=Aws(REGION)))

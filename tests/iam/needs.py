@@ -127,7 +127,10 @@ class Program:
 
     def _takers(self, role: str) -> Iterator[Taker]:
         for one in self.recording.resources:
-            for key, value in one.inputs.items():
+            inputs = one.inputs
+            if "scheduler/" in one.type:
+                inputs = inputs["target"]
+            for key, value in inputs.items():
                 if value == role:
                     yield self._taker(one, key)
                     if _at_the_edge(one):
@@ -159,6 +162,15 @@ class Program:
                 return Taker(
                     service="monitoring.rds.amazonaws.com",
                     needs=list(_metrics()),
+                    context={**source, "aws:SourceArn": arn},
+                )
+            case "aws:scheduler/schedule:Schedule", "roleArn":
+                # EventBridge Scheduler user guide, "Confused deputy prevention".
+                arn = f"arn:aws:scheduler:{HERE}:schedule-group/default"
+                queue = one.inputs["target"]["arn"]
+                return Taker(
+                    service="scheduler.amazonaws.com",
+                    needs=[Need(action="sqs:SendMessage", resource=queue)],
                     context={**source, "aws:SourceArn": arn},
                 )
         raise NotImplementedError(f"what does {one.type} {one.name} call with its {key}?")

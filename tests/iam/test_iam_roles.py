@@ -286,22 +286,25 @@ def test_all_that_the_rollouts_code_can_call_was_called(program: Program) -> Non
         for one in program.recording.of("lambda/function:Function")
         if handler_of(one) == "rollout"
     ]
-    _, tape = rollout(function.inputs["environment"]["variables"])
+    variables = function.inputs["environment"]["variables"]
+    _, tape = rollout(variables)
     made = {(service, operation) for service, operation, _ in tape.noted}
-    tree = ast.parse((LAMBDAS / "rollout" / "handler.py").read_text())
+    files = ["handler.py", *(["night.py"] if "HOURS" in variables else [])]
+    trees = [ast.parse((LAMBDAS / "rollout" / file).read_text()) for file in files]
+    clients = {key: key for key in ("ecr", "ecs", "ssm", "sns", "rds")}
+    clients["scaling"] = "application-autoscaling"
     written = set()
-    for node in ast.walk(tree):
+    for node in (node for tree in trees for node in ast.walk(tree)):
         match node:
             case ast.Call(
-                func=ast.Attribute(
-                    value=ast.Name(id="ecr" | "ecs" | "ssm" | "sns" as client), attr=name
-                ),
+                func=ast.Attribute(value=ast.Name(id=known), attr=name),
                 args=arguments,
-            ):
+            ) if known in clients:
                 if name == "get_paginator":
                     [argument] = arguments
                     assert isinstance(argument, ast.Constant)
                     name = str(argument.value)
-                written.add((client, name.title().replace("_", "")))
+                operation = name.title().replace("_", "").replace("Db", "DB")
+                written.add((clients[known], operation))
     assert made == written
-    assert len(written) == 9
+    assert len(written) == (15 if "HOURS" in variables else 9)

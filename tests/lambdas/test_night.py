@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.lambdas.cluster import Aws, UnavailableError, Wire
 from tests.lambdas.loading import LAMBDAS, load
+from tests.lambdas.night_account import NightAws
 from tests.lambdas.test_rollout_handler import (
     BACKEND,
     CELERY,
@@ -25,105 +25,7 @@ from tests.lambdas.test_rollout_handler import (
 )
 
 SCALED = {FLASK, CELERY}
-
-
-class NightAws(Aws):
-    """The account with a database, scaling, tasks that may take long to end, and the state."""
-
-    def __init__(self) -> None:
-        super().__init__("twin-ecs", SERVICES)
-        self.state = json.dumps({"phase": "day", "waiting": []})
-        self.database = "available"
-        self.suspended: dict[str, bool] = {}
-        self.computing: dict[str, int] = {}  # tasks that protect themselves
-        self.crashing: set[str] = set()  # services whose tasks come and go
-
-    @property
-    def phase(self) -> str:
-        return str(json.loads(self.state)["phase"])
-
-    @property
-    def desired(self) -> dict[str, int]:
-        return {name: service.desired for name, service in self.services.items()}
-
-    def get_parameter(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
-        return {"Parameter": {"Name": Name, "Value": self.state}}
-
-    def put_parameter(self, *, Name: str, Value: str, Overwrite: bool) -> None:  # noqa: N803
-        assert Name == "/twin/hours"
-        assert Overwrite
-        self.state = Value
-
-    def describe_services(self, *, cluster: str, services: list[str]) -> dict[str, Any]:
-        answer = super().describe_services(cluster=cluster, services=services)
-        for one in answer["services"]:
-            desired = one["desiredCount"]
-            name = one["serviceName"]
-            running = 0 if name in self.crashing else desired
-            one["runningCount"] = max(running, self.computing.get(name, 0))
-            one["pendingCount"] = 0
-        return answer
-
-    def update_service(
-        self,
-        *,
-        cluster: str,
-        service: str,
-        forceNewDeployment: bool = False,  # noqa: N803
-        desiredCount: int | None = None,  # noqa: N803
-    ) -> dict[str, Any]:
-        if forceNewDeployment:
-            if desiredCount:
-                # No task ever starts without its database.
-                assert self.database == "available"
-            return super().update_service(
-                cluster=cluster,
-                service=service,
-                forceNewDeployment=True,
-                desiredCount=desiredCount,
-            )
-        assert desiredCount == 0
-        # Else scaling would start it again.
-        assert self.suspended.get(service, service not in SCALED)
-        self.services[service].desired = 0
-        return {"service": {"serviceName": service, "desiredCount": 0}}
-
-    def register_scalable_target(
-        self,
-        *,
-        ServiceNamespace: str,  # noqa: N803
-        ResourceId: str,  # noqa: N803
-        ScalableDimension: str,  # noqa: N803
-        SuspendedState: dict[str, bool],  # noqa: N803
-    ) -> None:
-        assert (ServiceNamespace, ScalableDimension) == ("ecs", "ecs:service:DesiredCount")
-        prefix, cluster, service = ResourceId.split("/")
-        assert (prefix, cluster) == ("service", self.cluster)
-        assert service in SCALED
-        assert len(SuspendedState) == 3
-        [self.suspended[service]] = set(SuspendedState.values())
-
-    def describe_db_instances(self, *, DBInstanceIdentifier: str) -> dict[str, Any]:  # noqa: N803
-        assert DBInstanceIdentifier == "twin-pg"
-        return {"DBInstances": [{"DBInstanceStatus": self.database}]}
-
-    def stop_db_instance(self, *, DBInstanceIdentifier: str) -> None:  # noqa: N803
-        assert DBInstanceIdentifier == "twin-pg"
-        assert self.database == "available"
-        assert set(self.desired.values()) == {0}
-        assert not any(self.computing.values())
-        self.database = "stopping"
-
-    def start_db_instance(self, *, DBInstanceIdentifier: str) -> None:  # noqa: N803
-        assert DBInstanceIdentifier == "twin-pg"
-        assert self.database == "stopped"
-        self.database = "starting"
-
-    def settled(self) -> None:
-        """Let the database come to the end of what it does."""
-        self.database = {"stopping": "stopped", "starting": "available"}.get(
-            self.database, self.database
-        )
+KNOWN = {name: {**facts, "scaled": name in SCALED} for name, facts in SERVICES.items()}
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +36,7 @@ def module() -> Iterator[ModuleType]:
             "AWS_ACCESS_KEY_ID": "none",
             "AWS_SECRET_ACCESS_KEY": "none",
             "CLUSTER": "twin-ecs",
-            "SERVICES": json.dumps(
-                {name: {**facts, "scaled": name in SCALED} for name, facts in SERVICES.items()}
-            ),
+            "SERVICES": json.dumps(KNOWN),
             "BY_HAND": json.dumps([CESIUM, NIWA]),
             "POINTER": "live",
             "TOPIC_ARN": TOPIC,
@@ -161,7 +61,7 @@ def begin(module: ModuleType) -> Begin:
         wire.attach(client)
 
     def begin(running: str | None = None) -> NightAws:
-        aws = NightAws()
+        aws = NightAws("twin-ecs", KNOWN, hours="/twin/hours", name="twin-pg")
         wire.aws = aws
         if running is not None:
             aws.versions = dict.fromkeys(aws.versions, 2)

@@ -40,6 +40,9 @@ SWITCHES = {
     "otakaro:originTimeout": "120",
     "otakaro:alarmEmail": "team@example.org",
     "otakaro:monthlyBudget": "400",
+    "otakaro:runningHours": "mon-fri 07:00-19:00",
+    "otakaro:databaseBackupWindow": "00:00-01:00",
+    "otakaro:databaseMaintenanceWindow": "tue:01:30-tue:02:30",
 }
 
 

@@ -82,6 +82,26 @@ def test_graviton_and_spot_have_prices_of_their_own() -> None:
     assert with_({"celerySpot": "true"}).usd(worker) == pytest.approx(plain * 0.3)
 
 
+HOURS_OF_WORK = {
+    "runningHours": "mon-fri 07:00-19:00",
+    "databaseBackupWindow": "00:00-01:00",
+    "databaseMaintenanceWindow": "tue:01:30-tue:02:30",
+}
+
+
+def test_what_is_stopped_at_night_costs_by_the_hours_that_it_runs() -> None:
+    """Sixty hours of the week's 168; disk, Redis, gateway and load balancer go on."""
+    always, by_day = with_({}), with_(HOURS_OF_WORK)
+    for item in ("Fargate, geoserver", "Fargate, backend-celery"):
+        assert by_day.usd(item) == pytest.approx(always.usd(item) * 60 / 168)
+    disk = 20 * charges.price("rds.storage.gp3").usd
+    assert by_day.usd("Database") - disk == pytest.approx(
+        (always.usd("Database") - disk) * 60 / 168
+    )
+    for item in ("Redis", "NAT", "Load balancer", "Public IPv4 addresses"):
+        assert by_day.usd(item) == always.usd(item) > 0
+
+
 def test_a_standby_and_a_replica_double_what_they_copy() -> None:
     plain = with_({})
     standby, replica = with_({"databaseMultiAz": "true"}), with_({"redisReplicas": "1"})

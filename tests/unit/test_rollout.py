@@ -235,21 +235,25 @@ def test_the_function_knows_each_service_its_repository_and_its_secrets(
             "repository": "otakaro-dt-terriamap-ecr",
             "minimum": 1,
             "parameters": ["/otakaro-dt/CESIUM_ACCESS_TOKEN"],
+            "scaled": True,
         },
         "otakaro-dt-geoserver": {
             "repository": "otakaro-dt-geoserver-ecr",
             "minimum": 1,
             "parameters": ["/otakaro-dt/GEOSERVER_ADMIN_PASSWORD"],
+            "scaled": False,
         },
         "otakaro-dt-backend-flask": {
             "repository": "otakaro-dt-backend-ecr",
             "minimum": 1,
             "parameters": backend,
+            "scaled": True,
         },
         "otakaro-dt-backend-celery": {
             "repository": "otakaro-dt-backend-ecr",
             "minimum": 2,
             "parameters": backend,
+            "scaled": True,
         },
     }
 
@@ -354,8 +358,8 @@ def test_a_handler_may_do_what_it_does_and_no_more(
     assert called(folder) == allowed
 
 
-def test_the_package_is_the_handler_alone(production: Recording) -> None:
-    assert set(function(production)["code"].assets) == {"handler.py"}
+def test_the_package_is_the_functions_own_code_alone(production: Recording) -> None:
+    assert set(function(production)["code"].assets) == {"handler.py", "night.py"}
 
 
 def test_descriptions_are_json_that_never_changes_its_order(production: Recording) -> None:

@@ -76,7 +76,61 @@ class Mistake:
         return changed(**{**(self.besides or {}), self.key: self.value})
 
 
+# Windows that are within these hours, and hours that the program takes with them.
+BY_DAY = {
+    "runningHours": "mon-fri 07:00-19:00",
+    "databaseBackupWindow": "00:00-01:00",
+    "databaseMaintenanceWindow": "tue:01:30-tue:02:30",
+}
 MISTAKES = [
+    Mistake("hours of words", "runningHours", "by day", "mon-fri 07:00-19:00", BY_DAY),
+    Mistake("hours past midnight", "runningHours", "mon-fri 19:00-07:00", "at least four", BY_DAY),
+    Mistake("days backwards", "runningHours", "fri-mon 07:00-19:00", "days and hours", BY_DAY),
+    Mistake("three hours a day", "runningHours", "mon 09:00-12:00", "at least four", BY_DAY),
+    Mistake("no days", "runningHours", "07:00-19:00", "days and hours", BY_DAY),
+    Mistake("a zone that is none", "timeZone", "Pacific/Otautahi", "IANA", BY_DAY),
+    Mistake("an offset as a zone", "timeZone", "+12:00", "the name of a time zone"),
+    Mistake("backups at night", "databaseBackupWindow", "15:00-16:00", "within running", BY_DAY),
+    Mistake(
+        # In winter it is 07:15 then, and the database has just begun to start.
+        "a backup too early in winter",
+        "databaseBackupWindow",
+        "19:15-20:15",
+        "half an hour after",
+        BY_DAY,
+    ),
+    Mistake(
+        # In summer until 19:30.
+        "a backup too late in summer",
+        "databaseBackupWindow",
+        "05:30-06:30",
+        "within runningHours",
+        BY_DAY,
+    ),
+    Mistake(
+        "maintenance on a Sunday",
+        "databaseMaintenanceWindow",
+        "sat:22:00-sat:23:00",
+        "within runningHours",
+        BY_DAY,
+    ),
+    Mistake(
+        "maintenance within the backup",
+        "databaseMaintenanceWindow",
+        "tue:00:30-tue:01:30",
+        "apart from databaseBackupWindow",
+        BY_DAY,
+    ),
+    Mistake(
+        "a backup that takes the whole time",
+        "databaseBackupWindow",
+        "19:30-21:45",
+        "leave room",
+        {
+            "runningHours": "mon-fri 07:00-11:00",
+            "databaseMaintenanceWindow": "tue:20:30-tue:21:30",
+        },
+    ),
     Mistake("no rotation", "originSecret", "0", "from 1 to"),
     Mistake("a negative time for tiles", "tileSeconds", "-1", "from 0 to"),
     Mistake("an endpoint that AWS lacks", "interfaceEndpoints", '["ecr"]', "ecr.api, ecr.dkr"),

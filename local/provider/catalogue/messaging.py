@@ -72,6 +72,14 @@ TYPES: Mapping[str, Type] = {
             """,
         naming=Name(key="targetId", limit=64), replace="rule targetId eventBusName",
     ),
+    "aws:scheduler/schedule:Schedule": Type(
+        "scheduler", op("CreateSchedule"), key="Name={name} GroupName={groupName?}",
+        id="default/{name}", update=(op("UpdateSchedule", full=True),),
+        client="namePrefix", naming=Name(limit=64), outputs={"arn": "ScheduleArn"},
+        defaults={"groupName": "default", "scheduleExpressionTimezone": "UTC",
+            "state": "ENABLED"},
+        replace="name namePrefix groupName",
+    ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Type(
         "cloudwatch", op("PutMetricAlarm"), key="AlarmName", id="{name}",
         read=(op("DescribeAlarms", "MetricAlarms[0]"),), delete=(op("DeleteAlarms"),),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from zoneinfo import available_timezones
 
 from local.provider.rules.core import (
     Block,
@@ -62,6 +63,11 @@ def _schedule(text: str) -> bool:
     cron = re.fullmatch(r"cron\((.*)\)", text)
     fields = cron[1].split() if cron else []
     return len(fields) == 6 and (fields[2] == "?") != (fields[4] == "?")
+
+
+def _clock(text: str) -> bool:
+    """What EventBridge Scheduler knows besides: one moment."""
+    return _schedule(text) or bool(re.fullmatch(r"at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)", text))
 
 
 def _evaluated(alarm: Block) -> bool:
@@ -182,6 +188,19 @@ RULES = (
             "input, inputPath and inputTransformer exclude each other"),
         ("", lambda t: t["arn"].endswith(".fifo") <= ("sqsTarget" in t),
             "sqsTarget is needed by a FIFO queue")),
+    *of("scheduler/schedule:Schedule", "EventBridge Scheduler API, CreateSchedule",
+        ("name", like(r"[0-9A-Za-z_.-]{1,64}"), "must be 64 letters, digits, -, _ and ."),
+        ("scheduleExpression", _clock, "must be at(...), rate(1 day), rate(2 days) or cron(...)"),
+        ("scheduleExpressionTimezone", lambda zone: zone in available_timezones(),
+            "must be a time zone of the IANA's database"),
+        ("flexibleTimeWindow", lambda w: (w["mode"] == "OFF")
+            == ("maximumWindowInMinutes" not in w),
+            "maximumWindowInMinutes goes with the mode FLEXIBLE"),
+        ("target", lambda t: t["arn"].endswith(".fifo") <= ("sqsParameters" in t),
+            "sqsParameters is needed by a FIFO queue"),
+        ("target.retryPolicy.maximumEventAgeInSeconds", between(60, 86400),
+            "must be 60 to 86400 seconds"),
+        ("target.retryPolicy.maximumRetryAttempts", between(0, 185), "must be 0 to 185")),
     *of("cloudwatch/metricAlarm:MetricAlarm", "CloudWatch API, PutMetricAlarm",
         ("period", lambda s: s in (10, 20, 30) or s % 60 == 0, "must be 10, 20, 30 or minutes"),
         ("", _evaluated, "period times evaluationPeriods may be a day, or a week of hours"),
