@@ -14,13 +14,13 @@ BIN = .venv/bin
 TWO = --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh down outputs reset push secret status logs shell psql restart edge cost test unit \
+.PHONY: help up preview refresh down outputs reset push secret status logs shell psql restart wake sleep edge cost test unit \
   local-test check format interrupt changes bench fuzz diagram python
 
 help: ## What there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  ACCOUNT=aws             status, logs, shell, psql, restart: in the real account'
+	@echo '  ACCOUNT=aws             status, logs, shell, psql, restart, wake, sleep: in the real account'
 	@echo '  STACK=production        its own configuration, with stand-in secrets (default: local)'
 	@echo '  SET="natGateways=2 ..." other values for settings, in up, preview and cost'
 	@echo '  PROFILE=small           a documented set of settings, in cost (production, resilient)'
@@ -69,6 +69,12 @@ psql: python ## Open the database's prompt, by way of a running task
 
 restart: python ## Deploy the image of SERVICE=geoserver afresh and watch (YES=1 doesn't ask)
 	@$(OPERATE) restart --service '$(SERVICE)' $(if $(filter-out 0,$(YES)),--yes)
+
+wake: python ## Start a stack that stopped for the night (setting runningHours)
+	@$(OPERATE) wake
+
+sleep: python ## Stop such a stack, all but what holds data, until its hours begin (YES=1 doesn't ask)
+	@$(OPERATE) sleep $(if $(filter-out 0,$(YES)),--yes)
 
 cost: STACK = production
 cost: python ## What a month costs, and what SET=... or PROFILE=... makes of it

@@ -93,6 +93,11 @@ def _names(*more: str) -> str:
     return json.dumps([*names, *more])
 
 
+# Windows of the database that are within the hours of the example.
+_BY_DAY: Mapping[str, str] = {
+    "databaseBackupWindow": "00:00-01:00",
+    "databaseMaintenanceWindow": "tue:01:30-tue:02:30",
+}
 CASES: Mapping[str, tuple[Case, ...]] = {
     "aws:region": (Case(to="ap-southeast-4"),),
     "dnsZone": (
@@ -201,6 +206,22 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "accessLogDays": (Case(to="30"),),
     "alarmEmail": (Case(to="team@digitaltwins.nz"),),
     "monthlyBudget": (Case(to="500"),),
+    "runningHours": (
+        Case(to="mon-fri 07:00-19:00", along=_BY_DAY),
+        Case(
+            base="mon-fri 07:00-19:00",
+            to="",
+            along=_BY_DAY,
+            note="`make wake` first: without its clocks nothing starts by itself.",
+        ),
+    ),
+    "timeZone": (
+        Case(
+            base="Pacific/Auckland",
+            to="Australia/Sydney",
+            along={**_BY_DAY, "runningHours": "mon-fri 07:00-19:00"},
+        ),
+    ),
 }
 
 

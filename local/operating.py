@@ -1,4 +1,4 @@
-"""The commands of `operate/` on the emulated account: status, logs, shell, psql, restart."""
+"""The commands of `operate/` on the emulated account: status, logs, shell, restart and others."""
 
 import argparse
 from collections.abc import Callable
@@ -60,7 +60,20 @@ def restart(arguments: argparse.Namespace) -> None:
     _run("restart", arguments)
 
 
-COMMANDS: tuple[Callable[[argparse.Namespace], None], ...] = (status, logs, shell, psql, restart)
+def wake(arguments: argparse.Namespace) -> None:
+    """Start what stopped for the night."""
+    _run("wake", arguments)
+
+
+def sleep(arguments: argparse.Namespace) -> None:
+    """Stop all but what holds data until the running hours begin."""
+    _run("sleep", arguments)
+
+
+COMMANDS: tuple[Callable[[argparse.Namespace], None], ...] = (
+    *(status, logs, shell, psql, restart),
+    *(wake, sleep),
+)
 
 
 def _run(name: str, arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""What the commands do, for any account: status, logs, shell, psql, restart."""
+"""What the commands do, for any account: status, logs, shell, psql, restart, wake, sleep."""
 
 import argparse
 import os
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from operate import hours
 from operate import logs as log
 from operate import restart as restarting
 from operate import shell as shells
@@ -48,14 +49,19 @@ def psql(account: Account, _arguments: argparse.Namespace) -> None:
 
 def restart(account: Account, arguments: argparse.Namespace) -> None:
     """Deploy a service's image afresh and watch."""
-    pause = 0.25 if account.emulated else 5.0
     restarting.restart(
-        account,
-        arguments.service,
-        sure=arguments.yes,
-        pause=pause,
-        tell=lambda text: print(text, flush=True),
+        account, arguments.service, sure=arguments.yes, pause=_pause(account), tell=_tell
     )
+
+
+def wake(account: Account, _arguments: argparse.Namespace) -> None:
+    """Start what stopped for the night."""
+    hours.wake(account, pause=_pause(account), tell=_tell)
+
+
+def sleep(account: Account, arguments: argparse.Namespace) -> None:
+    """Stop all but what holds data until the running hours begin."""
+    hours.sleep(account, sure=arguments.yes, pause=_pause(account), tell=_tell)
 
 
 COMMANDS: Final[dict[str, Command]] = {
@@ -64,6 +70,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "shell": shell,
     "psql": psql,
     "restart": restart,
+    "wake": wake,
+    "sleep": sleep,
 }
 
 
@@ -75,8 +83,17 @@ def arguments(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("--since", default="", help="how far back, as 30s, 10m, 1h, 2d")
         command.add_argument("--filter", default="", help="a filter pattern of CloudWatch Logs")
         command.add_argument("--once", action="store_true", help="don't wait for further lines")
-    if name == "restart":
+    if name in ("restart", "sleep"):
         command.add_argument("--yes", action="store_true", help="don't ask")
+
+
+def _pause(account: Account) -> float:
+    """Seconds between two looks; the emulated account answers at once."""
+    return 0.25 if account.emulated else 5.0
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)
 
 
 def _become(account: Account, command: list[str]) -> None:

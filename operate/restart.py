@@ -1,17 +1,16 @@
 """New deployments of what runs, watched to their end."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from operate.account import Account
 from operate.errors import OperateError
+from operate.question import ask
 from operate.services import Service, Services, brief
 
 # ECS gives up on a deployment when tasks have failed often enough, else it goes on for ever.
 _PATIENCE: Final = 3600.0  # s
-_YES: Final = frozenset({"y", "yes"})
 
 
 def restart(
@@ -97,19 +96,13 @@ def _refuse(account: Account, services: Sequence[Service]) -> None:
 
 def _ask(account: Account, service: str, services: Sequence[Service]) -> None:
     names = ", ".join(each.name for each in services)
-    if not sys.stdin.isatty():
-        raise OperateError(
-            f"nobody is there to say whether {names} shall restart in {account.title}: "
-            f"{account.command(f'restart SERVICE={service} YES=1')} does not ask"
-        )
     away = " It is away meanwhile." if any(each.pauses for each in services) else ""
-    question = f"Restart {names} in {account.title}?{away} [y/N] "
-    try:
-        answer = input(question)
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() not in _YES:
-        raise OperateError("not confirmed with y, so nothing was restarted")
+    ask(
+        f"Restart {names} in {account.title}?{away}",
+        unattended=f"nobody is there to say whether {names} shall restart in {account.title}: "
+        f"{account.command(f'restart SERVICE={service} YES=1')} does not ask",
+        otherwise="nothing was restarted",
+    )
 
 
 def _ended(services: Services, before: Sequence[Service], *, pause: float) -> Iterator[Service]:

@@ -36,7 +36,7 @@ def show(status: Status, account: Account, out: Console) -> None:
     for _ in range(3):
         rest.add_column(overflow="fold")
     for service in status.services:
-        why = _why(service, account)
+        why = _why(service, status, account)
         if why:
             _row(rest, _is_wrong(service), service.short, why)
     for line in status.lines:
@@ -80,11 +80,13 @@ def _deployment(service: Service, status: Status) -> str:
     return f"{deployment.status}, {'begun ' if deployment.at_work else ''}{ago}"
 
 
-def _why(service: Service, account: Account) -> str:
+def _why(service: Service, status: Status, account: Account) -> str:
     """What the table has no room for."""
     deployment = service.deployment
     if deployment is not None and deployment.status in _FAILED and deployment.reason:
         return deployment.reason
+    if service.name in status.waiting:
+        return "waits for the running hours"
     if service.desired == 0:
         return f"waits for an image or a secret: {account.command('logs SERVICE=rollout')}"
     return ""

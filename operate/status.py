@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from operate import database, hours
 from operate.account import Account
 from operate.errors import NEEDS, denied
 from operate.services import Service, Services
@@ -42,6 +43,7 @@ class Status:
 
     at: datetime
     services: tuple[Service, ...]
+    waiting: frozenset[str]  # services that start when the stack's hours begin
     lines: tuple[Line, ...]
 
 
@@ -55,6 +57,7 @@ def look(account: Account, at: datetime) -> Status:
         BotoCoreError, ClientError: the services can't be read.
     """
     asked: tuple[tuple[str, Callable[[Account, datetime], Iterable[Line]]], ...] = (
+        ("hours", _hours),
         ("alarms", _alarms),
         ("queue", _queue),
         ("certificate", _certificates),
@@ -66,10 +69,12 @@ def look(account: Account, at: datetime) -> Status:
     names = services.names()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         described = [pool.submit(services.described, [name]) for name in names]
+        waiting = pool.submit(_waiting, account)
         told = [pool.submit(_lines, subject, ask, account, at) for subject, ask in asked]
         return Status(
             at=at,
             services=tuple(each for one in described for each in one.result()),
+            waiting=waiting.result(),
             lines=tuple(line for one in told for line in one.result()),
         )
 
@@ -97,6 +102,26 @@ def _lines(
     except BotoCoreError as error:
         reason = str(error)
     return [Line(subject=subject, text=f"unknown: {' '.join(reason.split())}", wrong=True)]
+
+
+def _waiting(account: Account) -> frozenset[str]:
+    """Services that start with the running hours; none where that can't be read, as a line says."""
+    try:
+        found = hours.look(account)
+    except (BotoCoreError, ClientError):
+        return frozenset()
+    return frozenset(found.waiting if found is not None else ())
+
+
+def _hours(account: Account, _at: datetime) -> Iterator[Line]:
+    found = hours.look(account)
+    if found is not None:
+        words = {
+            "day": f"it runs; {account.command('sleep')} stops it",
+            "morning": "it starts, the database first",
+            "night": f"all but what holds data is stopped; {account.command('wake')} starts it",
+        }
+        yield Line(subject="hours", text=words[found.phase])
 
 
 def _alarms(account: Account, at: datetime) -> Iterator[Line]:
@@ -191,24 +216,21 @@ def _named(acm: Any, arn: str) -> str:
 
 
 def _database(account: Account, at: datetime) -> Iterator[Line]:
-    name = f"{account.stack.prefix}-pg"
-    pages = account.client("rds").get_paginator("describe_db_instances").paginate()
-    found = [each for page in pages for each in page["DBInstances"]]
-    # A restored instance stands beside the old one (docs/restore.md).
-    ours = [
-        each
-        for each in found
-        if each["DBInstanceIdentifier"] == name or each["DBInstanceIdentifier"][:-6] == f"{name}-"
-    ]
+    ours = database.instances(account)
     for each in ours:
         latest = each.get("LatestRestorableTime")
         told = f"{each['DBInstanceIdentifier']} ({each['DBInstanceStatus']}): "
         told += f"any moment until {age(latest, at)} ago" if latest else "no backup yet"
         old = latest is None or at - latest > _DATABASE_AGE
-        wrong = old and not account.emulated  # whose backups stay as they were
+        # Nothing happens in a stopped one; an emulated one's backups stay as they were.
+        wrong = old and each["DBInstanceStatus"] != "stopped" and not account.emulated
         yield Line(subject="database backup", text=told, wrong=wrong)
     if not ours:
-        yield Line(subject="database backup", text=f"there is no database {name}", wrong=True)
+        yield Line(
+            subject="database backup",
+            text=f"there is no database {account.stack.prefix}-pg",
+            wrong=True,
+        )
 
 
 def _files(account: Account, at: datetime) -> Iterator[Line]:

@@ -15,6 +15,7 @@ from operate.status import look
 from tests.iam.simulator import Request, Simulator
 from tests.unit.answers import Answers
 from tests.unit.running import NOW, deployed, well
+from tests.unit.test_operate_hours import Cloud as Night
 from tests.unit.test_operate_restart import Cloud
 from tests.unit.test_operate_shell import cloud, task, tools
 
@@ -29,7 +30,7 @@ def policies(account: str = ACCOUNT) -> dict[str, Any]:
     """The documented policies, in their order."""
     text = (ROOT / "docs" / "operate.md").read_text().replace("ACCOUNT:", f"{account}:")
     blocks = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
-    return dict(zip(("read", "restart", "shell"), map(json.loads, blocks), strict=True))
+    return dict(zip(("read", "restart", "hours", "shell"), map(json.loads, blocks), strict=True))
 
 
 def resources(key: str, params: Mapping[str, Any]) -> list[str]:
@@ -62,7 +63,11 @@ def resources(key: str, params: Mapping[str, Any]) -> list[str]:
                 f"arn:aws:acm:{region}:{ACCOUNT}:certificate/ours"
                 for region in ("ap-southeast-2", "us-east-1")
             ]
-        case "sqs.GetQueueAttributes":
+        case "ssm.GetParameter":
+            return [f"arn:aws:ssm:{HERE}:parameter{params['Name']}"]
+        case "sqs.GetQueueUrl":
+            return [f"arn:aws:sqs:{HERE}:{params['QueueName']}"]
+        case "sqs.GetQueueAttributes" | "sqs.SendMessage":
             return [f"arn:aws:sqs:{HERE}:{params['QueueUrl'].rsplit('/', 1)[1]}"]
         case "cloudwatch.DescribeAlarms":
             return [
@@ -129,6 +134,15 @@ def restarting() -> Answers:
 
 
 @pytest.fixture
+def waking() -> Answers:
+    """What `wake` and `sleep` ask for."""
+    stack = Night("night")
+    stack.wake()
+    stack.sleep(sure=True)
+    return stack.answers
+
+
+@pytest.fixture
 def opening(tools: object) -> Answers:  # noqa: ARG001 - they are on the PATH
     """What `shell` asks for, before the AWS CLI goes on."""
     answers = cloud(task("0123456789abcdef"))
@@ -144,9 +158,12 @@ def test_the_policy_for_reading_suffices_for_status_and_logs(
     assert refused(simulator, asked) == set()
 
 
-def test_restarting_and_shells_need_the_policies_of_their_own(
-    simulator: Simulator, restarting: Answers, opening: Answers
+def test_restarting_waking_and_shells_need_the_policies_of_their_own(
+    simulator: Simulator, restarting: Answers, waking: Answers, opening: Answers
 ) -> None:
+    woken = {"sqs:GetQueueUrl", "sqs:SendMessage"}
+    assert refused(simulator, requests(waking, "read", "restart", "shell")) == woken
+    assert refused(simulator, requests(waking, "read", "hours")) == set()
     assert refused(simulator, requests(restarting, "read")) == {"ecs:UpdateService"}
     assert refused(simulator, requests(restarting, "read", "restart")) == set()
     more = ("ecs.ExecuteCommand",)
@@ -156,9 +173,10 @@ def test_restarting_and_shells_need_the_policies_of_their_own(
 
 
 def test_nothing_is_allowed_that_no_command_asks_for(
-    reading: Answers, restarting: Answers, opening: Answers
+    reading: Answers, restarting: Answers, waking: Answers, opening: Answers
 ) -> None:
     asked = {
+        "hours": requests(waking),
         "read": requests(reading),
         "restart": requests(restarting),
         "shell": requests(opening, more=("ecs.ExecuteCommand",)),
@@ -181,7 +199,7 @@ def test_another_stack_stays_out_of_reach(simulator: Simulator, restarting: Answ
             action=one.action,
             resource=one.resource.replace("otakaro-dt", "another"),
             account=ACCOUNT,
-            identity=("read", "restart", "shell"),
+            identity=("read", "restart", "hours", "shell"),
         )
         for one in requests(restarting)
         if "otakaro-dt" in one.resource

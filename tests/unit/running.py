@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.unit.answers import Answer
+from tests.unit.answers import Answer, refusing
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SHORT = ("backend-celery", "backend-flask", "geoserver", "terriamap")
@@ -99,6 +99,7 @@ def well(**changed: Mapping[str, Any]) -> dict[str, Answer]:
                 {"Status": "PARTIAL", "CreationDate": NOW - timedelta(hours=1)},
             ]
         },
+        "ssm.GetParameter": refusing("ParameterNotFound: it always runs"),
         "sqs.ListQueues": {
             "QueueUrls": [
                 f"https://sqs.example/111122223333/otakaro-dt-rollout-{name}"
