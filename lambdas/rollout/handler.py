@@ -36,7 +36,11 @@ aws/ssm key would decrypt for whoever may read the parameter, hence the Deny bel
 A deployment's end ("ECS Deployment State Change"). What runs is read from ECS's own record (service
 deployments and revisions), not from the event, because a rollback ends in COMPLETED too.
 While the record lags behind the event, the event must come again.
-COMPLETED: the image is noted as good once all services of its repository run it steadily.
+One fact decides what is good: the image with which every service of the repository came up last,
+to which ECS would roll each back. The record keeps it through whatever rolls or fails afterwards,
+so each deployment's end, however late, finds it, and notes it before anything else. Where services
+came up with different images, or ECS has forgotten (it keeps 90 days: Developer Guide, "View service
+history"), the note stays what it was.
 FAILED: the circuit breaker rolls the service itself back; the pointer goes back to the good image,
 or the next deployment would bring the broken one again; services of the repository that are left
 with another image than the good one are rolled with it (flask and celery are one application), and
@@ -87,7 +91,7 @@ Permissions
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -384,6 +388,11 @@ class Deployment:
     fallback: str | None  # of the last deployment that succeeded: ECS rolls back to it
 
     @property
+    def idle(self) -> bool:
+        """Whether it came up without tasks: nothing that an image could break."""
+        return self.status == "SUCCESSFUL" and self.digest is None
+
+    @property
     def leaves(self) -> str | None:
         """The image that the service's tasks run, or will when it ends."""
         return self.fallback if self.status in ROLLED_BACK else self.digest
@@ -403,9 +412,15 @@ def deployed(detail: dict[str, Any], resources: Sequence[str], time: datetime) -
     if own.status in RUNNING and own.created is not None and own.created < time:
         # What was the newest deployment then has ended.
         raise TimeoutError(f"ECS still lists {service} as {own.status}; it had ended at {time}")
+    came_up = {one.fallback for one in deployments.values() if not one.idle}
+    images = [{"imageDigest": digest} for digest in came_up if digest is not None]
+    found = _manifests(repository, {"imageTag": POINTER}, {"imageTag": GOOD}, *images)
+    proven, noted = _common(came_up, found), found.get(GOOD)
+    if proven is not None and proven != noted:
+        _put(repository, proven, GOOD)
     if name == "SERVICE_DEPLOYMENT_COMPLETED":
-        return _completed(service, repository, deployments)
-    decision = _failed(service, repository, deployments)
+        return _completed(service, deployments, proven, noted)
+    decision = _failed(service, deployments, found.get(POINTER), proven or noted)
     sns.publish(
         TopicArn=TOPIC_ARN,
         Subject=f"Deployment of {service} failed"[:100],
@@ -414,37 +429,45 @@ def deployed(detail: dict[str, Any], resources: Sequence[str], time: datetime) -
     return f"{decision} ({reason})"
 
 
-def _completed(service: str, repository: str, deployments: dict[str, Deployment]) -> str:
-    own, digest = deployments[service], deployments[service].digest
+def _common(digests: Set[str | None], found: Mapping[str, Manifest]) -> Manifest | None:
+    """The image that all `digests` are of; none if one is unknown, or there are none."""
+    # First what has a tag: a part of an index stands for it.
+    for image in (found.get(POINTER), found.get(GOOD), *found.values()):
+        if image is not None and digests and all(image.covers(digest) for digest in digests):
+            return image
+    return None
+
+
+def _completed(
+    service: str,
+    deployments: Mapping[str, Deployment],
+    proven: Manifest | None,
+    noted: Manifest | None,
+) -> str:
+    own, repository = deployments[service], SERVICES[service]["repository"]
+    if proven is not None and proven != noted:
+        return f"Good: {repository} {proven.digest}: {', '.join(deployments)} came up with it"
     if own.status != "SUCCESSFUL":
         return f"Nothing to do: {service} is {own.status}, which proves nothing"
-    if digest is None:
+    if own.digest is None:
         return f"Nothing to do: {service} is steady without tasks"
-    found = _manifests(
-        repository, {"imageTag": POINTER}, {"imageTag": GOOD}, {"imageDigest": digest}
-    )
-    image = found.get(POINTER)
-    if image is None or not image.covers(digest):  # the pointer has moved on since
-        image = found.get(digest)
-    if image is None:
-        return f"Nothing to do: {digest} of {service} isn't in {repository}"
-    for other, deployment in deployments.items():
-        steady = deployment.status in {"SUCCESSFUL", "ROLLBACK_SUCCESSFUL"}
-        # Without tasks there is no digest, and nothing that the image could break.
-        if not steady or not (deployment.leaves is None or image.covers(deployment.leaves)):
-            return f"Nothing to do: {service} runs {image.digest}, {other} doesn't yet"
-    if GOOD in found and found[GOOD].covers(digest):
-        return f"Nothing to do: {service} runs {image.digest}, noted as good before"
-    _put(repository, image, GOOD)
-    return f"Good: {repository} {image.digest}: {', '.join(deployments)} run it"
+    if proven is not None:
+        return f"Nothing to do: {service} runs {own.digest}, noted as good before"
+    for other, one in deployments.items():
+        if not one.idle and one.fallback != own.digest:
+            return f"Nothing to do: {service} runs {own.digest}, {other} doesn't yet"
+    return f"Nothing to do: {own.digest} of {service} isn't in {repository}"
 
 
-def _failed(service: str, repository: str, deployments: dict[str, Deployment]) -> str:
-    own = deployments[service]
+def _failed(
+    service: str,
+    deployments: Mapping[str, Deployment],
+    live: Manifest | None,
+    good: Manifest | None,
+) -> str:
+    own, repository = deployments[service], SERVICES[service]["repository"]
     if own.status not in FAILED:
         return f"Stays: {service} failed, but its newest deployment is {own.status}"
-    found = _manifests(repository, {"imageTag": POINTER}, {"imageTag": GOOD})
-    live, good = found.get(POINTER), found.get(GOOD)
     broken = own.digest or (live.digest if live is not None else "an unknown image")
     if good is None or live is None:
         return f"Stays: {service} failed with {broken}; no image has run before"

@@ -548,6 +548,73 @@ def test_a_failure_moves_nothing_from_an_image_that_is_yet_to_roll(
     assert aws.tags[TERRIA]["live"] == C
 
 
+@pytest.mark.parametrize("late", ["while the next rolls", "after its failure", "never"])
+def test_a_failure_goes_back_to_the_last_image_that_all_ran_however_late_its_events(
+    module: ModuleType, start: Start, late: str
+) -> None:
+    aws = start(running=A)
+    deliver(module, aws.push(BACKEND, B, "v1"))
+    aws.events.clear()
+    aws.settle(FLASK)
+    aws.settle(CELERY)
+    completed = [*aws.events]
+    aws.wait(60)
+    aws.broken.add(C)
+    deliver(module, aws.push(BACKEND, C, "v2"))
+    if late == "while the next rolls":
+        assert deliver(module, completed[0]).startswith(f"Good: {BACKEND} {B}")
+    aws.events.clear()
+    aws.settle(FLASK)
+    aws.settle(CELERY)
+    aws.calls.clear()
+    drain(module, aws)
+    if late == "after its failure":
+        assert "proves nothing" in deliver(module, completed[0])
+    assert aws.tags[BACKEND]["live"] == aws.tags[BACKEND]["live-good"] == B
+    assert "update_service" not in aws.calls  # ECS itself went back to it
+
+
+def test_an_image_pushed_again_amid_a_failure_is_still_good(
+    module: ModuleType, start: Start
+) -> None:
+    aws = start(running=A)
+    deliver(module, aws.push(BACKEND, B, "v1"))
+    aws.events.clear()
+    aws.settle(FLASK)
+    aws.settle(CELERY)
+    completed = [*aws.events]
+    aws.wait(60)
+    aws.broken.add(C)
+    deliver(module, aws.push(BACKEND, C, "v2"))
+    for event in completed:  # late: another image rolls already
+        deliver(module, event)
+    aws.events.clear()
+    aws.settle(FLASK)
+    aws.settle(CELERY)
+    ended = [*aws.events]
+    aws.wait(60)
+    again = aws.push(BACKEND, B, "v1-again")
+    aws.fails = lambda number: aws.calls[number - 1] == "update_service"
+    with pytest.raises(UnavailableError):  # the pointer is there, but nothing rolls
+        deliver(module, again)
+    aws.fails = lambda _number: False
+    for event in ended:
+        deliver(module, event)
+    assert "runs already" in deliver(module, again)
+    assert aws.tags[BACKEND]["live"] == aws.tags[BACKEND]["live-good"] == B
+
+
+def test_what_ecs_has_forgotten_the_note_knows(module: ModuleType, start: Start) -> None:
+    aws = start(running=A)
+    aws.broken.add(B)
+    deliver(module, aws.push(TERRIA, B, "v1"))
+    aws.events.clear()
+    aws.settle(MAP)
+    del aws.services[MAP].deployments[:-1]
+    drain(module, aws)
+    assert aws.tags[TERRIA]["live"] == aws.tags[TERRIA]["live-good"] == A
+
+
 @pytest.mark.parametrize(
     ("change", "resource"),
     [
@@ -612,6 +679,9 @@ def test_any_interleaving_of_pushes_edits_failures_and_ups_ends_with_the_newest_
             if not again:
                 aws.events.remove(event)
                 delivered.append(event)
+            run = {aws.services[service].runs for service in (FLASK, CELERY)}
+            if event["source"] == "aws.ecs" and len(run) == 1:
+                assert run == {aws.tags[BACKEND]["live-good"]}
         finally:
             aws.fails = lambda _number: False
 
