@@ -29,7 +29,7 @@ class Client:
     """Sends requests to a gateway."""
 
     def __init__(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("local.gateway.Background.start", lambda _self: None)
+        monkeypatch.setattr("local.gateway.background.Background.start", lambda _self: None)
         self.gateway = Gateway(emulator, account="1", region="r", endpoint="http://x")
 
     async def ask(self, creation: str = "", path: str = "/") -> tuple[int, str]:
