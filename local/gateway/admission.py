@@ -2,27 +2,48 @@
 
 import fnmatch
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+EVENTBRIDGE = "events.amazonaws.com"
+Statement = Mapping[str, Any]
 
-def admits(policy: str | None, action: str, resource: str, context: Mapping[str, str]) -> bool:
-    """Whether a resource's policy lets EventBridge do `action`; no without a policy."""
-    statements = json.loads(policy).get("Statement", []) if policy else []
+
+def admits(
+    policy: str | None,
+    action: str,
+    resource: str,
+    context: Mapping[str, str],
+    service: str = EVENTBRIDGE,
+) -> bool:
+    """Whether a resource's policy lets a service do `action`; no without a policy."""
+    document = json.loads(policy) if policy else {}
+    own = [one for one in statements(document) if _is_of(one.get("Principal"), service)]
+    return allows(own, action, resource, context)
+
+
+def allows(
+    given: Iterable[Statement], action: str, resource: str, context: Mapping[str, str]
+) -> bool:
+    """Whether some statement allows `action` on `resource`, and none denies it."""
     effects = {
         statement["Effect"]
-        for statement in _listed(statements)
-        if _is_eventbridge(statement.get("Principal"))
-        and _like(action, statement.get("Action"))
+        for statement in given
+        if _like(action, statement.get("Action"))
         and _like(resource, statement.get("Resource", resource))
         and _holds(statement.get("Condition") or {}, context)
     }
     return effects == {"Allow"}
 
 
-def _is_eventbridge(principal: object) -> bool:
+def statements(document: Mapping[str, Any]) -> list[Statement]:
+    """A policy's statements, of which one may stand alone."""
+    return _listed(document.get("Statement"))
+
+
+def _is_of(principal: object, service: str) -> bool:
     if isinstance(principal, dict):
-        return "events.amazonaws.com" in _listed(principal.get("Service"))
+        return service in _listed(principal.get("Service"))
     return principal == "*"
 
 

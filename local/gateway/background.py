@@ -18,10 +18,10 @@ class Background(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="gateway", daemon=True)
         self._changed = threading.Condition()
-        self._jobs: list[tuple[float, int, Callable[[], None]]] = []
+        self._jobs: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = itertools.count()
 
-    def later(self, seconds: float, job: Callable[[], None]) -> None:
+    def later(self, seconds: float, job: Callable[[], object]) -> None:
         """Do `job` in so many seconds."""
         with self._changed:
             heapq.heappush(self._jobs, (time.monotonic() + seconds, next(self._numbers), job))
@@ -36,7 +36,7 @@ class Background(threading.Thread):
             except Exception:
                 log.exception("Not done, and not tried again")
 
-    def _next(self) -> Callable[[], None]:
+    def _next(self) -> Callable[[], object]:
         with self._changed:
             while True:
                 due = self._jobs[0][0] - time.monotonic() if self._jobs else None

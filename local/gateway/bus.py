@@ -4,6 +4,7 @@ import itertools
 import json
 import logging
 import re
+import time
 import uuid
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 from .admission import admits
 from .background import Background
 from .clients import Clients, pages
+from .targets import to_queue
 
 KEPT = 1000  # entries of the journal
 
@@ -48,16 +50,19 @@ class Bus:
         self._background.later(0, lambda: self._deliver(event, now.timestamp()))
 
     def _deliver(self, event: dict[str, Any], at: float) -> None:
-        entry = {
-            "number": next(self._numbers),
-            "at": at,
-            "event": event,
-            "rules": [
-                {"rule": rule["Name"], "targets": self._to_targets(rule, event)}
-                for rule in self._matching(event)
-            ],
-        }
-        self.journal.append(entry)
+        told = [
+            {"rule": rule["Name"], "targets": self._to_targets(rule, event)}
+            for rule in self._matching(event)
+        ]
+        self.record(event, told, at)
+
+    def record(
+        self, event: dict[str, Any], rules: list[dict[str, Any]], at: float | None = None
+    ) -> None:
+        """Write down what was delivered to whom, and when it happened."""
+        happened = time.time() if at is None else at
+        number = next(self._numbers)
+        self.journal.append({"number": number, "at": happened, "event": event, "rules": rules})
 
     def _matching(self, event: dict[str, Any]) -> Iterable[dict[str, Any]]:
         """The rules of the event's region whose pattern matches, by ministack's own judgement."""
@@ -102,12 +107,7 @@ class Bus:
             policy = (asked.get("Attributes") or {}).get("Policy")
             if not admits(policy, "sqs:SendMessage", arn, context):
                 return "dropped: the queue's policy does not admit the rule"
-            group = (target.get("SqsParameters") or {}).get("MessageGroupId")
-            if name.endswith(".fifo") and not group:
-                return "dropped: the target names no message group for a FIFO queue"
-            more = {"MessageGroupId": group} if group else {}
-            sqs.send_message(QueueUrl=url, MessageBody=text, **more)
-            return "sent"
+            return to_queue(self._clients, target, text)
         if service == "lambda":
             client = self._clients("lambda", region)
             try:

@@ -5,6 +5,7 @@ import importlib
 import logging
 import os
 
+from . import seams
 from .serving import Gateway
 
 
@@ -18,12 +19,15 @@ def run() -> None:
     config.keep_alive_timeout = 75  # s, as ministack's own start has it
     config.loglevel = "WARNING"
     _log()
+    seams.silence_schedules()
     gateway = Gateway(
         app,
         account=os.environ["MINISTACK_ACCOUNT_ID"],
         region=os.environ["MINISTACK_REGION"],
         endpoint=f"http://{host}:{port}",
+        cron=seams.cron,
     )
+    seams.listen(gateway.metrics.take)
     asyncio.run(serve(gateway, config))
 
 

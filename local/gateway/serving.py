@@ -14,12 +14,17 @@ from .clients import OWN, Clients
 from .creations import CREATION, CREATIONS, Creations
 from .databases import Databases
 from .deployments import Deployments
+from .metrics import Metrics
 from .parameters import Parameters
 from .registry import Images
+from .scaling import Scaling
+from .schedules import SCHEDULES, Schedules
+from .times import Cron
 
 JOURNAL: Final = "/_otakaro/journal"
 EVENTS: Final = "/_otakaro/events"  # POST {source, detail-type, detail, resources?, region?}
 LOAD_BALANCERS: Final = "/_alb/"  # where ministack serves them
+_SCHEDULE: Final = "/schedules/"
 _CREDENTIAL: Final = re.compile(r"Credential=[^/]+/[^/]+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 
 log = logging.getLogger("gateway")
@@ -28,7 +33,7 @@ log = logging.getLogger("gateway")
 class Gateway:
     """The application: ministack's, with what AWS does besides."""
 
-    def __init__(self, app: App, *, account: str, region: str, endpoint: str) -> None:
+    def __init__(self, app: App, *, account: str, region: str, endpoint: str, cron: Cron) -> None:
         self._app = app
         self._region = region
         self._background = Background()
@@ -36,10 +41,16 @@ class Gateway:
         self.bus = Bus(account, clients, self._background)
         self._deployments = Deployments(clients, self._background, self.bus)
         self._images = Images(app, region, self.bus)
-        self._databases = Databases(app, clients)
+        self._databases = Databases(app, clients, self._background)
         self._creations = Creations()
+        self._schedules = Schedules(account, clients, self._background, self.bus, cron)
+        self._scaling = Scaling(account)
+        self.metrics = Metrics(clients, self._background)
         self._part = Part.union(
-            self._deployments.part, self._images.part, Parameters(account, self.bus).part
+            self._deployments.part,
+            self._images.part,
+            Parameters(account, self.bus).part,
+            self._scaling.part,
         )
         self._background.start()
 
@@ -69,17 +80,24 @@ class Gateway:
             await answer(send, 200, self._journal(scope))
         elif path == EVENTS:
             await answer(send, 200, self._told(json.loads(await read(receive))))
+        elif path == SCHEDULES:
+            await answer(send, 200, self._fired(json.loads(await read(receive))))
         elif await self._images.pushing(scope, receive, send):
             return
         elif self._concerned((service, action), own=own):
             await self._call(scope, receive, send, service, action, region)
         elif not own and signed and signed["service"] == "rds":
             await self._databases.serve(region, scope, receive, send)
+        elif not own and path.startswith(_SCHEDULE) and scope["method"] in {"POST", "PUT"}:
+            await self._scheduled(region, scope, receive, send)
         else:
             await self._app(scope, receive, send)
             if path == "/_ministack/reset":
                 self._deployments.clear()
                 self._creations.clear()
+                self._databases.clear()
+                self._schedules.clear()
+                self._scaling.clear()
 
     def _concerned(self, key: tuple[str, str], *, own: bool) -> bool:
         part = self._part
@@ -103,6 +121,21 @@ class Gateway:
             *event.get("resources", []),
         )
         return {}
+
+    def _fired(self, asked: dict[str, str]) -> dict[str, Any]:
+        """Have a schedule fire."""
+        region, group = asked.get("region", self._region), asked.get("group", "default")
+        self._schedules.fire((region, group, asked["name"]))
+        return {}
+
+    async def _scheduled(self, region: str, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve the making or the change of a schedule."""
+        body = await read(receive)
+        start, content = await gathered(self._app, scope, body)
+        await pass_on(send, start, content)
+        if start["status"] == 200:
+            group = json.loads(body).get("GroupName", "default")
+            self._schedules.changed((region, group, scope["path"].removeprefix(_SCHEDULE)))
 
     async def _call(
         self,

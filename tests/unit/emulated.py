@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +19,12 @@ RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pushes"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:images.fifo"
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/app"
 PLACE = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
+
+
+def every_day(_expression: str, after: datetime) -> datetime:
+    """A cron that means half past two, each day."""
+    today = after.replace(hour=2, minute=30, second=0, microsecond=0)
+    return today if today > after else today + timedelta(days=1)
 
 
 class Later:
@@ -160,7 +167,9 @@ class Served:
         monkeypatch.setattr(serving, "Background", lambda: self.later)
         self.answer: tuple[int, list[tuple[bytes, bytes]], bytes] = (200, [], b"{}")
         self.got: list[tuple[str, bytes]] = []
-        self.app = Gateway(self._ministack, account=ACCOUNT, region=REGION, endpoint="http://none")
+        self.app = Gateway(
+            self._ministack, account=ACCOUNT, region=REGION, endpoint="http://none", cron=every_day
+        )
         self.events: list[dict[str, Any]] = []
         monkeypatch.setattr(self.app.bus, "_deliver", lambda event, _at: self.events.append(event))
 
