@@ -24,7 +24,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 FREE_SECONDS = 2.0
 REQUIREMENTS = paths.ROOT / "local" / "requirements-emulator.txt"
-GATEWAY = paths.ROOT / "local" / "gateway.py"
+GATEWAY = paths.ROOT / "local" / "gateway" / "__main__.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +200,7 @@ def _is_ministack(pid: int) -> bool:
             said = subprocess.check_output(["ps", "-o", "command=", "-p", str(pid)])
     except (OSError, subprocess.CalledProcessError):
         return False
-    return GATEWAY.name.encode() in said
+    return "/".join(GATEWAY.parts[-3:]).encode() in said
 
 
 def _healthy(port: int) -> bool:

@@ -1,7 +1,7 @@
 """What a command that was cut off had begun: taken over into the state instead of made twice.
 
 The engine writes down what it is about to create, and what it has created. Between the two it knows
-nothing of the thing; the emulator does (CREATIONS in `gateway.py`, on AWS it would be CloudTrail).
+nothing of the thing; the emulator does (CREATIONS in `gateway/`, on AWS it would be CloudTrail).
 """
 
 import json

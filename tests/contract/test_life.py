@@ -185,7 +185,7 @@ def test_what_is_not_there_is_not_imported(engine: Engine, cloud: Cloud) -> None
 
 def test_what_only_the_state_knows_is_not_imported(engine: Engine) -> None:
     with pytest.raises(Exception, match="cannot be imported"):
-        engine.read("aws:appautoscaling/target:Target", "service/c/s", {}, {})
+        engine.read("aws:rds/eventSubscription:EventSubscription", "letters", {}, {})
 
 
 def test_a_creation_that_stops_half_way_keeps_what_there_is(engine: Engine, cloud: Cloud) -> None:
@@ -326,20 +326,14 @@ def test_new_code_makes_the_version_unknown_in_the_preview(engine: Engine) -> No
 def test_what_the_emulator_lacks_is_checked_and_kept_in_the_state_only(
     engine: Engine, cloud: Cloud
 ) -> None:
-    token = "aws:appautoscaling/target:Target"
-    given = {
-        "minCapacity": 1,
-        "maxCapacity": 2,
-        "resourceId": "service/c/s",
-        "serviceNamespace": "ecs",
-        "scalableDimension": "ecs:service:DesiredCount",
-    }
+    token = "aws:rds/eventSubscription:EventSubscription"
+    given = {"name": "letters", "snsTopic": "arn:aws:sns:ap-southeast-2:210987654321:topic"}
     inputs, faults = engine.check(token, given)
     assert faults == []
     asked = cloud.calls
     id_, outputs = engine.create(token, inputs)
     engine.delete(token, id_, outputs)
-    assert id_ == "service/c/s"
+    assert id_ == "letters"
     assert "210987654321" in outputs["arn"]
     assert cloud.calls == asked
     assert (token, "thing", "*") in engine.session.recorded

@@ -31,6 +31,13 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "cloudfront/originAccessControl:OriginAccessControl": {"id": "E{HEX}"},
     "cloudfront/originRequestPolicy:OriginRequestPolicy": {"id": "{uuid}"},
     "cloudfront/responseHeadersPolicy:ResponseHeadersPolicy": {"id": "{uuid}"},
+    "appautoscaling/policy:Policy": {
+        "arn": "arn:aws:autoscaling:{region}:{account}:scalingPolicy:{uuid}:"
+        "resource/{serviceNamespace}/{resourceId}:policyName/{name}"
+    },
+    "appautoscaling/target:Target": {
+        "arn": "arn:aws:application-autoscaling:{region}:{account}:scalable-target/{uuid}"
+    },
     "cloudwatch/eventRule:EventRule": {"arn": "arn:aws:events:{region}:{account}:rule/{name}"},
     "cloudwatch/logDelivery:LogDelivery": {"id": "{hex}"},
     "cloudwatch/logDeliveryDestination:LogDeliveryDestination": {

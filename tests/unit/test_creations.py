@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from local.gateway import CREATION, CREATIONS, Gateway, Message, Receive, Send
+from tests.unit.emulated import every_day
 
 
 class Emulator:
@@ -29,8 +30,10 @@ class Client:
     """Sends requests to a gateway."""
 
     def __init__(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("local.gateway.Background.start", lambda _self: None)
-        self.gateway = Gateway(emulator, account="1", region="r", endpoint="http://x")
+        monkeypatch.setattr("local.gateway.background.Background.start", lambda _self: None)
+        self.gateway = Gateway(
+            emulator, account="1", region="r", endpoint="http://x", cron=every_day
+        )
 
     async def ask(self, creation: str = "", path: str = "/") -> tuple[int, str]:
         said: list[Message] = []

@@ -112,8 +112,7 @@ class Role(Type):
 
 _MAPPING_ARN = "arn:{partition}:lambda:{region}:{account}:event-source-mapping:{id}"
 _INVOKE_ARN = "arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/"
-_TARGET_ARN = "arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/"
-_POLICY_ARN = "arn:{partition}:autoscaling:{region}:{account}:scalingPolicy:resource/"
+_SCALED = "ServiceNamespace={serviceNamespace} ScalableDimension={scalableDimension}"
 
 # An entry reads best as one paragraph.
 # fmt: off
@@ -297,14 +296,19 @@ TYPES: Mapping[str, Type] = {
         replace="name cluster launchType schedulingStrategy iamRole deploymentController",
     ),
     "aws:appautoscaling/target:Target": Type(
-        "application-autoscaling", op("RegisterScalableTarget"), id="{resourceId}", recorded=True,
+        "application-autoscaling", op("RegisterScalableTarget"), id="{resourceId}",
+        key=_SCALED + " ResourceId={resourceId}",
+        read=(op("DescribeScalableTargets", "ScalableTargets[0]"),),
         update=(op("RegisterScalableTarget", full=True),),
-        outputs={"arn": _TARGET_ARN + "{resourceId}"},
+        delete=(op("DeregisterScalableTarget"),), outputs={"arn": "ScalableTargetARN"},
         replace="resourceId scalableDimension serviceNamespace",
     ),
     "aws:appautoscaling/policy:Policy": Type(
-        "application-autoscaling", op("PutScalingPolicy"), id="{name}", recorded=True,
-        nouns="Policy", outputs={"arn": _POLICY_ARN + "{resourceId}:policyName/{name}"},
+        "application-autoscaling", op("PutScalingPolicy"), id="{name}",
+        key=_SCALED + " ResourceId={resourceId} PolicyName={name}",
+        read=(op("DescribeScalingPolicies", "ScalingPolicies[0]"),),
+        update=(op("PutScalingPolicy", full=True),), delete=(op("DeleteScalingPolicy"),),
+        nouns="Policy", outputs={"arn": "PolicyARN"},
         replace="name resourceId scalableDimension serviceNamespace",
     ),
     "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace": Namespace(

@@ -1,0 +1,35 @@
+"""The emulated AWS as it is served: ministack, and around it what AWS does and ministack doesn't.
+
+An ASGI application around ministack's own, in ministack's environment (so it imports nothing of
+ours but itself). Requests go through; after a successful one the part of AWS is played that is
+missing there:
+
+- Events (bus.py). A push ("ECR Image Action"), a parameter's edit ("Parameter Store Change") and a
+  deployment's states ("ECS Deployment State Change") are delivered as EventBridge does: by the
+  rules that there are, to their targets, if the target's own policy admits the rule. What nothing
+  here causes, a task that runs out of memory or a backup that fails, is posted to EVENTS.
+- ECS's record of deployments (deployments.py), with the digest that each container's image had when
+  its deployment began (containers.py), and the circuit breaker.
+- ECR's answers and pushes (registry.py), and SSM's edits (parameters.py).
+- RDS's restorations (databases.py).
+- Client tokens (creations.py): a creation is carried out once, however often it arrives.
+
+What it did can be read at JOURNAL. Its memory ends with the process.
+"""
+
+from .asgi import Message, Receive, Send
+from .containers import CRASH
+from .creations import CREATION, CREATIONS
+from .serving import EVENTS, JOURNAL, Gateway
+
+__all__ = [
+    "CRASH",
+    "CREATION",
+    "CREATIONS",
+    "EVENTS",
+    "JOURNAL",
+    "Gateway",
+    "Message",
+    "Receive",
+    "Send",
+]

@@ -1,0 +1,43 @@
+"""RDS's restorations, as the creations that ministack can carry out.
+
+To a point in time, and from a snapshot with the port, network and tags that are asked for, which
+ministack ignores. A restored instance is a new one that is what its source was; no data is behind
+either.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+RESTORATIONS: Final = ("RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime")
+
+
+def restoration(asked: Mapping[str, str], rds: Any) -> dict[str, str]:
+    """The creation of an instance that is what the source of a restoration is.
+
+    Raises botocore's ClientError when there is no such source.
+    """
+    if snapshot := asked.get("DBSnapshotIdentifier"):
+        (source,) = rds.describe_db_snapshots(DBSnapshotIdentifier=snapshot)["DBSnapshots"]
+        encrypted = source["Encrypted"]
+    else:
+        name = asked.get("SourceDBInstanceIdentifier")
+        found = rds.describe_db_instances(**{"DBInstanceIdentifier": name} if name else {})
+        (source,) = [
+            each
+            for each in found["DBInstances"]
+            if name or each["DbiResourceId"] == asked["SourceDbiResourceId"]
+        ]
+        encrypted = source["StorageEncrypted"]
+    own = ("Action", "DBSnapshot", "Source", "TargetDB", "RestoreTime", "UseLatest")
+    return {
+        **{key: value for key, value in asked.items() if not key.startswith(own)},
+        "Action": "CreateDBInstance",
+        "DBInstanceIdentifier": asked.get("TargetDBInstanceIdentifier")
+        or asked["DBInstanceIdentifier"],
+        "Engine": source["Engine"],
+        "EngineVersion": source["EngineVersion"],
+        "MasterUsername": source["MasterUsername"],
+        "MasterUserPassword": "as-its-source-has-it",  # nothing asks for it here
+        "AllocatedStorage": str(source["AllocatedStorage"]),
+        "StorageEncrypted": str(encrypted).lower(),
+    }

@@ -1,0 +1,45 @@
+"""What the gateway takes hold of inside ministack, because no request shows it."""
+
+import importlib
+from collections.abc import Callable
+from datetime import datetime
+from types import ModuleType
+from typing import Any
+
+
+def silence_schedules() -> None:
+    """Leave schedules to the gateway: ministack's thread knows UTC alone, and no roles."""
+    _replace(_service("scheduler"), "start_scheduler", lambda: None)
+
+
+def cron(expression: str, after: datetime) -> datetime | None:
+    """The next minute after `after` that a cron(...) means, by the clocks that `after` is read
+    from; None if there is none."""
+    bridge = _service("eventbridge")
+    fields = bridge._parse_cron_fields(expression)
+    found: datetime | None = bridge._cron_next_fire(fields, after) if fields else None
+    return found
+
+
+def listen(take: Callable[[str, list[str]], None]) -> None:
+    """Tell `take` of each log event: its region and its message."""
+    logs = _service("cloudwatch_logs")
+    region = importlib.import_module("ministack.core.responses").get_region
+    fan_out = logs._fanout_to_subscription_filters
+
+    def told(group: str, stream: str, events: list[dict[str, Any]]) -> None:
+        fan_out(group, stream, events)
+        take(region(), [event.get("message", "") for event in events])
+
+    _replace(logs, "_fanout_to_subscription_filters", told)
+
+
+def _service(name: str) -> ModuleType:
+    return importlib.import_module(f"ministack.services.{name}")
+
+
+def _replace(module: ModuleType, name: str, function: Callable[..., object]) -> None:
+    """Put our function where the module has its own; it must have one."""
+    if not callable(getattr(module, name)):
+        raise TypeError(f"{module.__name__}.{name} is no function")
+    setattr(module, name, function)
