@@ -39,8 +39,8 @@ While the record lags behind the event, the event must come again.
 One fact decides what is good: the image with which every service of the repository came up last,
 to which ECS would roll each back. The record keeps it through whatever rolls or fails afterwards,
 so each deployment's end, however late, finds it, and notes it before anything else. Where services
-came up with different images, or ECS has forgotten (it keeps 90 days: Developer Guide, "View service
-history"), the note stays what it was.
+came up with different images, or ECS has forgotten (after 90 days: its Developer Guide, "View
+service history"), the note stays what it was.
 FAILED: the circuit breaker rolls the service itself back; the pointer goes back to the good image,
 or the next deployment would bring the broken one again; services of the repository that are left
 with another image than the good one are rolled with it (flask and celery are one application), and

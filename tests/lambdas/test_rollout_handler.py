@@ -398,10 +398,15 @@ def test_a_part_of_an_index_stands_for_it(
     part = f"sha256:{'d' * 64}"
     images = [
         {
+            "imageId": {"imageDigest": part},
+            "imageManifest": json.dumps({"config": f"of {part}"}),
+            "imageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
+        },
+        {
             "imageId": {"imageDigest": B, "imageTag": "live"},
             "imageManifest": json.dumps({"manifests": [{"digest": part}], "of": B}),
             "imageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
-        }
+        },
     ]
     monkeypatch.setattr(aws, "batch_get_image", lambda **_: {"images": images})
     aws.services[MAP].newest.image = part
@@ -418,6 +423,33 @@ def test_steady_without_tasks_proves_nothing(module: ModuleType, start: Start) -
     aws.settle(MAP)
     assert "without tasks" in deliver(module, aws.events.pop())
     assert "live-good" not in aws.tags[TERRIA]
+
+
+def test_a_service_without_tasks_keeps_no_image_from_being_good(
+    module: ModuleType, start: Start
+) -> None:
+    aws = start(running=A)
+    aws.services[CELERY].desired = 0
+    aws.versions[NIWA] = 1  # it isn't started
+    deliver(module, aws.push(BACKEND, B, "v1"))
+    aws.events.clear()
+    aws.settle(FLASK)
+    completed = aws.events.pop()
+    assert f"{CELERY} doesn't yet" in deliver(module, completed)
+    aws.settle(CELERY)
+    assert deliver(module, completed).startswith(f"Good: {BACKEND} {B}")
+
+
+def test_a_first_start_beside_a_service_that_runs_proves_nothing_yet(
+    module: ModuleType, start: Start
+) -> None:
+    aws = start()
+    deliver(module, aws.push(BACKEND, A, "v1"))
+    deliver(module, aws.edit(NIWA))
+    aws.events.clear()
+    aws.settle(FLASK)
+    assert f"{CELERY} doesn't yet" in deliver(module, aws.events.pop())
+    assert "live-good" not in aws.tags[BACKEND]
 
 
 @pytest.mark.parametrize(("broken", "outcome"), [(False, "Good"), (True, "Rolled back")])
