@@ -162,7 +162,10 @@ def test_a_push_at_night_starts_nothing(clocks: Clocks) -> None:
 
 def test_what_is_stopped_for_the_night_is_no_change(clocks: Clocks) -> None:
     assert clocks.local.do("up", *SETTINGS) == {}
-    assert clocks.local.do("refresh") == {}
+    kept = [f"{PREFIX}-hours", *(f"{PREFIX}-secrets-{name}" for name in BY_HAND)]
+    refreshed = clocks.local.do("refresh")  # which notes what is not the program's to say
+    assert refreshed == {f"aws:ssm/parameter:Parameter {name}": "update" for name in kept}
+    assert clocks.local.do("up", *SETTINGS) == {}
     assert clocks.database() == "stopped"
     assert clocks.state() == {"phase": "night", "waiting": sorted(BACKEND)}
 
