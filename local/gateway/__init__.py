@@ -11,7 +11,12 @@ missing there:
 - ECS's record of deployments (deployments.py), with the digest that each container's image had when
   its deployment began (containers.py), and the circuit breaker.
 - ECR's answers and pushes (registry.py), and SSM's edits (parameters.py).
-- RDS's restorations (databases.py).
+- RDS's states, in which instances can't be changed, and their time (databases.py), and
+  restorations (restoration.py).
+- EventBridge Scheduler (schedules.py): schedules fire, by their zone's clocks (times.py), under
+  their role. One fires at once that is posted to SCHEDULES.
+- Application Auto Scaling (scaling.py): targets and policies, which scale nothing.
+- Metrics in what functions log, in CloudWatch's embedded metric format (metrics.py).
 - Client tokens (creations.py): a creation is carried out once, however often it arrives.
 
 What it did can be read at JOURNAL. Its memory ends with the process.
@@ -20,6 +25,7 @@ What it did can be read at JOURNAL. Its memory ends with the process.
 from .asgi import Message, Receive, Send
 from .containers import CRASH
 from .creations import CREATION, CREATIONS
+from .schedules import SCHEDULES
 from .serving import EVENTS, JOURNAL, Gateway
 
 __all__ = [
@@ -28,6 +34,7 @@ __all__ = [
     "CREATIONS",
     "EVENTS",
     "JOURNAL",
+    "SCHEDULES",
     "Gateway",
     "Message",
     "Receive",

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 MOMENT = 2.0  # s that a change of AWS's takes here: a deployment, its rollback, a database's stop
 
@@ -26,6 +27,10 @@ class Background(threading.Thread):
         with self._changed:
             heapq.heappush(self._jobs, (time.monotonic() + seconds, next(self._numbers), job))
             self._changed.notify()
+
+    def at(self, moment: datetime, job: Callable[[], object]) -> None:
+        """Do `job` at a time."""
+        self.later((moment - datetime.now(UTC)).total_seconds(), job)
 
     def run(self) -> None:
         """Work for as long as the process lives."""

@@ -19,12 +19,16 @@ _STATES: Final = (
     "ScheduledScalingSuspended",
 )
 # What may be changed of each; the rest is its place, or AWS's.
-_OF_TARGET: Final = ("MinCapacity", "MaxCapacity", "RoleARN")
+_OF_TARGET: Final = ("MinCapacity", "MaxCapacity")
 _OF_POLICY: Final = (
     "PolicyType",
     "StepScalingPolicyConfiguration",
     "TargetTrackingScalingPolicyConfiguration",
     "PredictiveScalingPolicyConfiguration",
+)
+_ROLE: Final = (
+    "aws-service-role/ecs.application-autoscaling.amazonaws.com/"
+    "AWSServiceRoleForApplicationAutoScaling_ECSService"
 )
 _PLACE: Final = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 Place = tuple[str, ...]  # region, then _PLACE
@@ -75,6 +79,8 @@ class Scaling:
         target: Answer = {
             "ScalableTargetARN": f"{prefix}/{uuid.uuid4().hex}",
             "CreationTime": time.time(),
+            # Whatever the role, ECS takes its own (API reference, "RegisterScalableTarget").
+            "RoleARN": f"arn:aws:iam::{self._account}:role/{_ROLE}",
             **limits,
             **{key: asked[key] for key in _PLACE},
             "SuspendedState": {**states, **asked.get("SuspendedState", {})},

@@ -75,8 +75,7 @@ class Schedules:
         if due is None or due > schedule.get("EndDate", due):
             self._complete(place, schedule)
         else:
-            seconds = (due - datetime.now(UTC)).total_seconds()
-            self._background.later(seconds, partial(self._due, place, number, due))
+            self._background.at(due, partial(self._due, place, number, due))
 
     def _due(self, place: Place, number: int, due: datetime) -> None:
         if self._plans.get(place) == number:

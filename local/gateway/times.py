@@ -31,7 +31,8 @@ def following(expression: str, zone: str, after: datetime, cron: Cron) -> dateti
     if at := _AT.fullmatch(expression):
         once = datetime.fromisoformat(at["time"]).replace(tzinfo=clocks).astimezone(UTC)
         return once if once > after else None
-    shown: datetime | None = after.astimezone(clocks).replace(tzinfo=None)
+    # Clocks show an hour of autumn twice; a schedule knows it once.
+    shown: datetime | None = after.astimezone(clocks).replace(tzinfo=None, fold=0)
     while shown is not None and (shown := cron(expression, shown)) is not None:
         shown = shown.replace(tzinfo=None)
         due = shown.replace(tzinfo=clocks).astimezone(UTC)

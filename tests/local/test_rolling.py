@@ -13,120 +13,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import dxf
 import pytest
 
 from local import images
+from tests.local.services import BACKEND, BY_HAND, PREFIX, World
 from tests.local.stack import ROOT, Local
 
 STACK = "local"
-PREFIX = "otakaro-local"
-BACKEND = [f"{PREFIX}-backend-celery", f"{PREFIX}-backend-flask"]
 GEOSERVER, TERRIAMAP = f"{PREFIX}-geoserver", f"{PREFIX}-terriamap"
-BY_HAND = ["LINZ_API_KEY", "MFE_API_KEY", "NIWA_API_KEY", "STATSNZ_API_KEY"]
 SETTING = ("--set", "geoserverMemory=6144")  # is in an environment variable of GeoServer's
 DELAY = 5  # s that a push waits in its queue
 BURST = 60  # s that edits of secrets do
-
-
-class World:
-    """What AWS says about the stack."""
-
-    def __init__(self, local: Local) -> None:
-        self.local = local
-        function = local.aws("lambda").get_function_configuration(FunctionName=f"{PREFIX}-rollout")
-        self.variables: dict[str, str] = function["Environment"]["Variables"]
-        self.services: dict[str, Any] = json.loads(self.variables["SERVICES"])
-        self.cluster = self.variables["CLUSTER"]
-
-    def deployments(self, service: str) -> list[dict[str, Any]]:
-        """A service's deployments, the newest first, those left out that another overtook."""
-        listed = self.local.aws("ecs").list_service_deployments(
-            cluster=self.cluster, service=service
-        )["serviceDeployments"]
-        return [one for one in listed if "Superseded" not in one.get("statusReason", "")]
-
-    def counts(self, *services: str) -> dict[str, int]:
-        """How many deployments each service, or each of these, has had."""
-        return {service: len(self.deployments(service)) for service in services or self.services}
-
-    def image(self, service: str) -> str | None:
-        """The digest of the newest deployment's image."""
-        revision = self.deployments(service)[0]["targetServiceRevisionArn"]
-        found = self.local.aws("ecs").describe_service_revisions(serviceRevisionArns=[revision])
-        (container,) = found["serviceRevisions"][0]["containerImages"] or [{}]
-        digest: str | None = container.get("imageDigest")
-        return digest
-
-    def tasks(self, service: str) -> tuple[int, int]:
-        """Asked for, and running."""
-        found = self.local.aws("ecs").describe_services(cluster=self.cluster, services=[service])
-        described = found["services"][0]
-        return described["desiredCount"], described["runningCount"]
-
-    def tagged(self, repository: str, tag: str) -> str:
-        """The digest behind a tag."""
-        found = self.local.aws("ecr").describe_images(
-            repositoryName=repository, imageIds=[{"imageTag": tag}]
-        )
-        return str(found["imageDetails"][0]["imageDigest"])
-
-    def target(self, repository: str, tag: str) -> images.Target:
-        """Where a push goes."""
-        return images.Target(
-            registry=f"127.0.0.1:{self.local.port}", repository=repository, tag=tag
-        )
-
-    def edit(self, name: str, value: str) -> None:
-        """Change a secret as people do."""
-        self.local.aws("ssm").put_parameter(
-            Name=f"/{PREFIX}/{name}", Value=value, Type="SecureString", Overwrite=True
-        )
-
-    def log(self) -> list[str]:
-        """The function's decisions."""
-        pages = (
-            self.local.aws("logs")
-            .get_paginator("filter_log_events")
-            .paginate(logGroupName=f"/aws/lambda/{PREFIX}-rollout")
-        )
-        return [event["message"] for page in pages for event in page["events"]]
-
-    def settle(self, *queues: str) -> None:
-        """Wait until no event waits in these queues and no deployment is at work."""
-        sqs = self.local.aws("sqs")
-        urls = [
-            sqs.get_queue_url(QueueName=f"{PREFIX}-rollout-{queue}")["QueueUrl"]
-            for queue in queues or ("images.fifo", "secrets")
-        ]
-
-        def at_rest() -> bool:
-            asked = [
-                sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-                for url in urls
-            ]
-            waiting = sum(
-                int(attributes[f"ApproximateNumberOfMessages{kind}"])
-                for attributes in asked
-                for kind in ("", "NotVisible", "Delayed")
-            )
-            ends = {self.deployments(service)[0]["status"] for service in self.services}
-            return waiting == 0 and not ends & {"PENDING", "IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}
-
-        time.sleep(0.3)
-        until(at_rest)
-        time.sleep(0.3)
-        until(at_rest)
-
-
-def until(done: Callable[[], bool], seconds: float = 100) -> None:
-    """Wait for it; fail when it doesn't come."""
-    last = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < last, "it doesn't come"
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from botocore.validate import ParamValidator
 from local.gateway import EVENTS
 from local.gateway.admission import admits
 from local.gateway.background import Background
-from local.gateway.databases import restoration
 from local.gateway.deployments import ECS
 from local.gateway.parameters import SSM
 from local.gateway.registry import ECR
+from local.gateway.restoration import restoration
 from tests.unit.emulated import (
     ACCOUNT,
     PLACE,
