@@ -136,6 +136,7 @@ TASK, SERVICE = "ecs/taskDefinition:TaskDefinition", "ecs/service:Service"
 DISTRIBUTION = "cloudfront/distribution:Distribution"
 ROLE, POLICY = "iam/role:Role", "iam/rolePolicy:RolePolicy"
 FUNCTION, ALARM = "lambda/function:Function", "cloudwatch/metricAlarm:MetricAlarm"
+CLOCK = "scheduler/schedule:Schedule"
 QUEUE, TARGET = "sqs/queue:Queue", "cloudwatch/eventTarget:EventTarget"
 EVENT, RECORD = "cloudwatch/eventRule:EventRule", "route53/record:Record"
 CERT, BUCKET = "acm/certificate:Certificate", "s3/bucket:Bucket"
@@ -641,6 +642,14 @@ WRONG = (
     Wrong(TARGET, "sqsTarget", GONE, "backend-ecr"),
     Wrong(TARGET, "", lambda _, old: {**old, "input": "{}", "inputPath": "$.detail"}, told="input"),
     Wrong(TARGET, "arn", some(QUEUE, "arn", "rollout-secrets"), "backend-ecr"),
+    Wrong(CLOCK, "name", "my clock"), Wrong(CLOCK, "name", "c" * 65), Wrong(CLOCK, "state", "ON"),
+    Wrong(CLOCK, "scheduleExpression", "rate(5 minute)"), Wrong(CLOCK, "scheduleExpression", "cron(0 7 * * * *)"),
+    Wrong(CLOCK, "scheduleExpression", "at(tomorrow)"), Wrong(CLOCK, "scheduleExpressionTimezone", "Pacific/Otautahi"),
+    Wrong(CLOCK, "flexibleTimeWindow.maximumWindowInMinutes", 10, told="flexibleTimeWindow"),
+    Wrong(CLOCK, "target.sqsParameters", GONE, told="target"), Wrong(CLOCK, "target.retryPolicy.maximumEventAgeInSeconds", 59),
+    Wrong(CLOCK, "target.retryPolicy.maximumRetryAttempts", 186),
+    Wrong(CLOCK, "target.roleArn", some(ROLE, "arn", "rollout")), Wrong(CLOCK, "target.roleArn", "arn:aws:iam::111122223333:role/none"),
+    Wrong(CLOCK, "target.arn", "arn:aws:sqs:ap-southeast-2:111122223333:none.fifo"), Wrong(CLOCK, "target.arn", some(QUEUE, "arn", "rollout-secrets"), told="target"),
     Wrong(QUEUE, "name", "a.b"), Wrong(QUEUE, "name", "q" * 81), Wrong(QUEUE, "delaySeconds", 901),
     Wrong(QUEUE, "fifoQueue", GONE, "rollout-images", "name"),
     Wrong(QUEUE, "visibilityTimeoutSeconds", 43201), Wrong(QUEUE, "visibilityTimeoutSeconds", 30, "rollout-images"),
