@@ -6,6 +6,7 @@ import pulumi_aws as aws
 
 from alb import LoadBalancer, LoadBalancerArgs, RouteArgs
 from backend import API_PORT, REDIS_PORT, Backend, BackendArgs
+from budget import Spending, SpendingArgs
 from certs import EDGE_REGION, Certificate, CertificateArgs, HostedZone
 from cloudfront import (
     BasicAuth,
@@ -29,21 +30,18 @@ from fargate import (
 )
 from hours import Hours, HoursArgs
 from identity import OUTPUT, identity, keep_identity
-from monitoring import (
+from monitoring import Monitoring, MonitoringArgs
+from network import CLOUDFRONT, ENDPOINTS, INTERNET, Network, NetworkArgs, PrivateService, Traffic
+from notifications import (
     ALARMS,
     BUDGETS,
     DATABASES,
     DatabaseEvents,
     Failures,
     FailuresArgs,
-    Monitoring,
-    MonitoringArgs,
     Notifications,
     NotificationsArgs,
-    Spending,
-    SpendingArgs,
 )
-from network import CLOUDFRONT, ENDPOINTS, INTERNET, Network, NetworkArgs, PrivateService, Traffic
 from parameters import SecretParameters, SecretParametersArgs
 from postgres import PORT as DATABASE_PORT
 from postgres import PostgresInstance, PostgresInstanceArgs

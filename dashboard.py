@@ -8,10 +8,11 @@ from typing import Final
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pulumi_aws import cloudwatch
 
+from alarms import Alarm, Metric, Section
 from certs import EDGE_REGION
 from cloudfront import Distribution
 from fargate import Cluster, FargateService
-from monitoring import Alarm, Metric, Monitoring, Section
+from monitoring import Monitoring
 
 # CloudWatch API reference, "Dashboard body structure and syntax": the grid is 24 wide.
 _WIDTH, _GRAPH_WIDTH, _GRAPH_HEIGHT = 24, 8, 6

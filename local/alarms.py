@@ -14,7 +14,7 @@ _IN_BYTES: Final = ("FreeStorageSpace", "FreeableMemory")
 _ALARM: Final = "cloudwatch/metricAlarm:MetricAlarm"
 _HEAD: Final = """# What you are told
 
-Written by `python -m local.alarms` from the program ([monitoring.py](../monitoring.py) has the
+Written by `python -m local.alarms` from the program ([alarms.py](../alarms.py) has the
 reasons). Each alarm sends an e-mail to `alarmEmail` when it begins and, but for those marked ¹,
 another one when it is over. Periods without data are no alarm: what has no tasks and no visitors is
 no failure. The dashboard `otakaro-dt-dashboard` shows them all, and [runbooks](runbooks/README.md)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from alarms import Alarm, Metric
+from data_alarms import GIB, memory
 from local.alarms import PAGE, page
 from local.record import ACCOUNT, Recording, configuration, document, record_program
-from monitoring import GIB, Alarm, Metric, memory
 from tests.unit.conftest import SWITCHES
 from tests.unit.reading import arn, statements
 
