@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import botocore.session
@@ -325,7 +326,7 @@ def test_what_goes_wrong_in_the_background_holds_up_nothing() -> None:
     background = Background()
     background.start()
     done: list[str] = []
-    background.later(0.02, lambda: done.append("late"))
+    background.at(datetime.now(UTC) + timedelta(seconds=0.2), lambda: done.append("late"))
     background.later(0, lambda: done.append(str(1 // 0)))
     background.later(0, lambda: done.append("soon"))
     until = time.monotonic() + 5

@@ -240,6 +240,14 @@ def test_a_schedule_ends_and_goes_if_it_shall(clock: Clock) -> None:
     assert clock.aws.deleted == [NAME]
 
 
+def test_a_schedule_begins_when_it_shall(clock: Clock) -> None:
+    assert clock.aws.schedule is not None
+    clock.aws.schedule["StartDate"] = datetime.now(UTC) + timedelta(minutes=10)
+    clock.schedules.changed(PLACE)
+    assert clock.passes(890) == 0
+    assert clock.passes(20) == 1
+
+
 def test_one_fires_at_once_when_it_is_told_to(clock: Clock) -> None:
     clock.schedules.fire(PLACE)
     assert clock.passes(0) == 1
