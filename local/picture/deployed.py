@@ -18,6 +18,8 @@ from local.picture.places import (
 )
 from local.record import Recording, Resource
 
+# Over what stands in private subnets otherwise: without a NAT gateway tasks are in public ones.
+WITHOUT_GATEWAY = "Public subnets: tasks; private: Redis and functions"
 # Components of several services that the picture shows as one thing.
 SHARED = ("Backend",)
 # What people call a part whose name alone says too little.
@@ -44,7 +46,10 @@ def deployed(recording: Recording) -> Picture:
     prefix = str(recording.outputs["cluster"]).removesuffix("-ecs")
     parts = {part.key: part for part in _parts(recording, f"{prefix}-")}
     arrows = {a for a in _arrows(recording) if a.start in parts and a.end in parts}
-    return Picture(tuple(parts.values()), tuple(sorted(arrows)))
+    services = recording["ecs/service:Service"].values()
+    public = any(each["networkConfiguration"]["assignPublicIp"] for each in services)
+    titles = {PRIVATE: WITHOUT_GATEWAY} if public else {}
+    return Picture(tuple(parts.values()), tuple(sorted(arrows)), titles)
 
 
 def _parts(recording: Recording, prefix: str) -> Iterator[Part]:

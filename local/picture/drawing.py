@@ -22,7 +22,12 @@ def drawing(picture: Picture, theme: Theme) -> str:
     wide, high = sheet.size[0], sheet.size[1] + 2 * LINE
     kinds = {route.arrow.kind for route in sheet.routes}
     legend = {kind: words for kind, words in LEGEND.items() if kind in kinds}
-    words = [*legend.values(), *sheet.groups, *sheet.boxes, *(part.label for part in picture.parts)]
+    words = [
+        *legend.values(),
+        *map(picture.title, sheet.groups),
+        *sheet.boxes,
+        *(part.label for part in picture.parts),
+    ]
     words += [route.arrow.label for route in sheet.routes]
     body = [*_body(picture, sheet, theme), *_legend(legend, high - LINE, wide, theme)]
     icons = {part.icon for part in picture.parts}
@@ -32,7 +37,7 @@ def drawing(picture: Picture, theme: Theme) -> str:
 def _body(picture: Picture, sheet: Sheet, theme: Theme) -> Iterator[str]:
     for names, fill in ((sheet.groups, theme.group), (sheet.boxes, theme.box)):
         for name, rect in names.items():
-            yield from frame(name, rect, fill, theme)
+            yield from frame(picture.title(name), rect, fill, theme)
     for route in sheet.routes:
         start, out, into, end = (f"{x:.1f} {y:.1f}" for x, y in route.points)
         one, two = (f"{x:.1f} {y:.1f}" for x, y in route.bend)

@@ -72,7 +72,9 @@ def layout(picture: Picture) -> Sheet:
     """Give each part its place and each arrow its way, always the same for the same picture."""
     grid = {group: _grid(picture, group) for group in dict.fromkeys(p.group for p in picture.parts)}
     people = {part.key: Unit((part,)) for part in picture.parts if not part.group}
-    sizes = {group: _needs(group, lines) for group, lines in grid.items() if group}
+    sizes = {
+        group: _needs(group, picture.title(group), lines) for group, lines in grid.items() if group
+    }
     breadth = max((unit.size[0] for unit in people.values()), default=0.0)
     sizes |= {key: (breadth, unit.size[1]) for key, unit in people.items()}
     bands = [[[g for g in stack if g in sizes] for stack in band] for band in BANDS]
@@ -177,7 +179,7 @@ def _rows_of_services(picture: Picture, units: list[Unit]) -> list[list[Unit]]:
     return [others[i : i + 3] for i in range(2, len(others), 3)] + rows
 
 
-def _needs(group: str, lines: Sequence[Sequence[Unit]]) -> tuple[float, float]:
+def _needs(group: str, title: str, lines: Sequence[Sequence[Unit]]) -> tuple[float, float]:
     columns = group in COLUMNS
     along = [[unit.size for unit in line] for line in lines]
     long = 1 if columns else 0
@@ -185,7 +187,7 @@ def _needs(group: str, lines: Sequence[Sequence[Unit]]) -> tuple[float, float]:
     across = sum(max(size[1 - long] for size in line) for line in along)
     across += (BETWEEN if columns else GAP + 8) * (len(along) - 1)
     w, h = (across, length) if columns else (length, across)
-    w = max(w, width(group, FONT, 500))
+    w = max(w, width(title, FONT, 500))
     return w + 2 * PAD + 4, h + TITLE + PAD
 
 

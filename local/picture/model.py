@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -47,6 +47,11 @@ class Picture:
 
     parts: tuple[Part, ...]
     arrows: tuple[Arrow, ...]
+    titles: Mapping[str, str] = field(default_factory=dict)  # of groups that are called otherwise
+
+    def title(self, group: str) -> str:
+        """What stands over a group."""
+        return self.titles.get(group, group)
 
     def __getitem__(self, key: str) -> Part:
         return next(part for part in self.parts if part.key == key)
@@ -55,7 +60,7 @@ class Picture:
         """One line a part and an arrow, so that a change of one is a change of one line."""
         return rows(
             {
-                "parts": [[p.group, p.box, p.key, p.label] for p in self.parts],
+                "parts": [[self.title(p.group), p.box, p.key, p.label] for p in self.parts],
                 "arrows": [[a.start, a.end, a.kind, a.label] for a in self.arrows],
             }
         )

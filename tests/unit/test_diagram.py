@@ -29,7 +29,7 @@ from local.picture.places import (
 )
 from local.picture.routes import gathered
 from local.picture.svg import DARK, LIGHT
-from local.record import ROOT, Recording, kinds
+from local.record import ROOT, Recording, configuration, kinds, record_program
 
 README_WIDTH = 850  # px, GitHub's
 STACKS = ["production", "local", "switched"]
@@ -50,6 +50,17 @@ def picture(recording: Recording) -> Picture:
 @pytest.fixture(scope="module")
 def sheet(picture: Picture) -> Sheet:
     return layout(picture)
+
+
+def test_without_a_gateway_tasks_stand_in_public_subnets(production: Recording) -> None:
+    settings = {"otakaro:natGateways": "0", "otakaro:interfaceEndpoints": '["ssm"]'}
+    without = deployed(record_program(configuration("production") | settings))
+    [title] = {without.title(part.group) for part in without.parts if part.service}
+    assert title.startswith("Public subnets: tasks")
+    assert title in re.sub("<[^>]+>", "", drawing(without, LIGHT))
+    assert '"Private subnets"' not in without.text()
+    usual = deployed(production)
+    assert {usual.title(part.group) for part in usual.parts if part.service} == {PRIVATE}
 
 
 def arrows(picture: Picture, kind: str) -> set[tuple[str, str]]:
