@@ -43,14 +43,14 @@ class Broker:
     def end(self) -> None:
         """End the server and wait until it is gone."""
         for word in (signal.SIGTERM, signal.SIGKILL):
+            if not self._ours():
+                return
+            os.kill(self.pid, word)
             deadline = time.monotonic() + _SECONDS
-            with contextlib.suppress(ProcessLookupError):
-                if self._ours():
-                    os.kill(self.pid, word)
             while self._ours() and time.monotonic() < deadline:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(self.pid, os.WNOHANG)  # it may be our own child
                 time.sleep(0.02)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.pid, os.WNOHANG)  # it may be our own child
 
     def _ours(self) -> bool:
         """Whether this process is the server: after a restart the number may be another's."""
