@@ -114,7 +114,7 @@ def ensure() -> Database | None:
             found.start()
         return found
     programs = _programs()
-    address = _free_address()
+    address = free_address(PORT)
     if programs is None or address is None:
         return None
     made = _make(programs, address)
@@ -160,7 +160,7 @@ def _programs() -> Path | None:
     return None
 
 
-def _free_address() -> str | None:
+def free_address(port: int) -> str | None:
     """A loopback address whose port is free. Linux has sixteen million, others one."""
     first = ["127.0.0.1"] if sys.platform != "linux" else []
     # In no order: two stacks that look at the same time shall not both take the first one.
@@ -168,7 +168,7 @@ def _free_address() -> str | None:
     for candidate in first or [f"127.54.32.{number}" for number in chosen]:
         with socket.socket() as probe:
             try:
-                probe.bind((candidate, PORT))
+                probe.bind((candidate, port))
             except OSError:
                 continue
             return candidate

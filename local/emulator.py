@@ -14,8 +14,9 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local import bootstrap, console, database, paths
+from local import bootstrap, broker, console, database, paths
 from local.errors import LocalError
+from local.process import command_line
 
 ACCOUNT = "123456789012"
 HOST = "127.0.0.1"
@@ -34,6 +35,7 @@ class Emulator:
     pid: int
     port: int
     database: str  # the address behind its databases, empty when nothing is there
+    broker: str = ""  # the same behind its Redis
 
     @property
     def endpoint(self) -> str:
@@ -73,7 +75,7 @@ def running() -> Emulator | None:
 
 
 def stop() -> bool:
-    """End the emulator, its memory, its files and its database; false when none runs."""
+    """End the emulator, its memory, its files and what is behind it; false when none runs."""
     recorded = _recorded()
     alive = recorded is not None and _is_ministack(recorded.pid)
     if recorded is not None and alive:
@@ -81,6 +83,7 @@ def stop() -> bool:
     _pid_file().unlink(missing_ok=True)
     shutil.rmtree(paths.state() / "emulator", ignore_errors=True)
     database.stop()
+    broker.stop()
     return alive
 
 
@@ -113,19 +116,19 @@ def _start(port: int) -> Emulator:
         )
     home = paths.folder(paths.state() / "emulator", "check the rights of its parent")
     scratch = paths.folder(home / "tmp", "check the rights of its parent")
-    behind = _fresh_database()
+    behind, queue = _fresh_database(), _fresh_broker()
     log = _log_file()
     with log.open("ab") as output:
         child = subprocess.Popen(
             [python, "-P", GATEWAY],  # -P: our modules are none of its business
-            env=environment(port, home, scratch, behind),
+            env=environment(port, home, scratch, behind, queue),
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,  # a Ctrl-C meant for a command must not end the emulator
         )
-    emulator = Emulator(pid=child.pid, port=port, database=behind)
+    emulator = Emulator(pid=child.pid, port=port, database=behind, broker=queue)
     _pid_file().write_text(json.dumps(asdict(emulator)))
     deadline = time.monotonic() + START_SECONDS
     while not _healthy(port):
@@ -148,7 +151,21 @@ def _fresh_database() -> str:
     return made.address if made is not None else ""
 
 
-def environment(port: int, home: Path, scratch: Path, behind: str) -> dict[str, str]:
+def _fresh_broker() -> str:
+    """The address of a new server behind the emulated Redis; empty when there can be none."""
+    broker.stop()
+    try:
+        made = broker.ensure()
+    except LocalError as error:
+        console.note(f"Nothing is behind the emulated Redis: {error}")
+        return ""
+    if made is None:
+        console.note(f"Nothing is behind the emulated Redis: port {broker.PORT} is in use")
+        return ""
+    return made.address
+
+
+def environment(port: int, home: Path, scratch: Path, behind: str, queue: str) -> dict[str, str]:
     """A clean environment: the functions that the emulator runs inherit all of it."""
     # What RDS names as its instances' address, and with it the emulator's own in other places;
     # functions are told where the emulator really is.
@@ -165,8 +182,8 @@ def environment(port: int, home: Path, scratch: Path, behind: str) -> dict[str, 
         "MINISTACK_REGION": "ap-southeast-2",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        "REDIS_HOST": HOST,
-        "REDIS_PORT": "6379",
+        "REDIS_HOST": queue or HOST,  # what ElastiCache names as its nodes' address
+        "REDIS_PORT": str(broker.PORT),
         "LOG_LEVEL": "WARNING",
         # Whether the emulator holds every call against its caller's policies; ours is the root's.
         "AUTH": os.environ.get("OTAKARO_AUTH", "false"),
@@ -191,16 +208,7 @@ def _recorded() -> Emulator | None:
 
 def _is_ministack(pid: int) -> bool:
     """Whether this process is an emulator: after a restart the number may be another's."""
-    try:
-        os.kill(pid, 0)
-        command_line = Path(f"/proc/{pid}/cmdline")
-        if command_line.parent.parent.joinpath("self").exists():
-            said = command_line.read_bytes()  # empty for a process that has ended
-        else:
-            said = subprocess.check_output(["ps", "-o", "command=", "-p", str(pid)])
-    except (OSError, subprocess.CalledProcessError):
-        return False
-    return "/".join(GATEWAY.parts[-3:]).encode() in said
+    return "/".join(GATEWAY.parts[-3:]).encode() in command_line(pid)
 
 
 def _healthy(port: int) -> bool:

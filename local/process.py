@@ -21,6 +21,18 @@ _LIVE = {"up", "preview", "refresh", "destroy"}
 _PASSED_ON = ("PATH", "HOME", "USER", "TERM", "LANG", "LC_ALL", "TMPDIR", "COLUMNS", "NO_COLOR")
 
 
+def command_line(pid: int) -> bytes:
+    """What a process was started with; empty when there is none, or it has ended."""
+    try:
+        os.kill(pid, 0)
+        words = Path(f"/proc/{pid}/cmdline")
+        if words.parent.parent.joinpath("self").exists():
+            return words.read_bytes()
+        return subprocess.check_output(["ps", "-o", "command=", "-p", str(pid)])
+    except (OSError, subprocess.CalledProcessError):
+        return b""
+
+
 class Interrupted(Exception):  # noqa: N818 - not an error: the user asked for it
     """The engine was told to stop, ended what it had begun and recorded it."""
 

@@ -15,7 +15,7 @@ from pulumi import automation
 from pulumi.automation import EngineEvent
 from pulumi.automation.errors import CommandError
 
-from local import cli, console, database, emulator, faults, lock, paths, recovery, stackfile
+from local import broker, cli, console, database, emulator, faults, lock, paths, recovery, stackfile
 from local.account import Account, Held
 from local.errors import LocalError
 from local.events import Steps
@@ -110,6 +110,8 @@ def opened(stack: str, overrides: dict[str, str] | None = None) -> Iterator[Sess
                 str(stackfile.setting(stack, workspace.folder, "dnsZone") or "")
             )
         behind = database.ensure() if running.database else None
+        if running.broker:
+            broker.ensure()
         lacking = frozenset() if behind else frozenset({"aws:lambda/invocation:Invocation"})
         with (
             faults.between(running.endpoint) as (endpoint, patience),

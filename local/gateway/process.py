@@ -6,6 +6,7 @@ import logging
 import os
 
 from . import seams
+from .names import RESOLVER
 from .serving import Gateway
 
 
@@ -28,6 +29,7 @@ def run() -> None:
         cron=seams.cron,
     )
     seams.listen(gateway.metrics.take)
+    os.environ["PYTHONPATH"] = str(RESOLVER)  # of the functions, which inherit it
     asyncio.run(serve(gateway, config))
 
 

@@ -15,6 +15,7 @@ from .creations import CREATION, CREATIONS, Creations
 from .databases import Databases
 from .deployments import Deployments
 from .metrics import Metrics
+from .names import NAMES, Names
 from .parameters import Parameters
 from .registry import Images
 from .scaling import Scaling
@@ -46,6 +47,7 @@ class Gateway:
         self._schedules = Schedules(account, clients, self._background, self.bus, cron)
         self._scaling = Scaling(account)
         self.metrics = Metrics(clients, self._background)
+        self._names = Names(clients, region)
         self._part = Part.union(
             self._deployments.part,
             self._images.part,
@@ -80,6 +82,8 @@ class Gateway:
             await answer(send, 200, self._journal(scope))
         elif path == EVENTS:
             await answer(send, 200, self._told(json.loads(await read(receive))))
+        elif path.startswith(NAMES):
+            await answer(send, 200, await self._names.told(path.removeprefix(NAMES)))
         elif path == SCHEDULES:
             await answer(send, 200, self._fired(json.loads(await read(receive))))
         elif await self._images.pushing(scope, receive, send):

@@ -14,9 +14,9 @@ from types import ModuleType
 
 import pytest
 
+from local import broker
 from tests.lambdas.loading import LAMBDAS, load
 
-REDIS = shutil.which("redis-server")
 OPENSSL = shutil.which("openssl")
 ASKED = b"*2\r\n$4\r\nLLEN\r\n$6\r\ncelery\r\n"
 
@@ -213,13 +213,12 @@ def test_only_required_encryption_is_waited_for(
             module.handler({}, None)
 
 
-@pytest.mark.skipif(REDIS is None, reason="no redis-server on this machine")
 def test_a_real_redis_counts_celerys_own_jobs(module: ModuleType, tmp_path: Path) -> None:
     """Jobs as Celery's transport writes them: a list that is pushed to."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    process = subprocess.Popen([str(REDIS), *options], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([broker.program(), *options], stdout=subprocess.DEVNULL)
     try:
         for _ in range(100):
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as client:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import cli
+from local import broker, cli
 from local.account import HOME_REGION, Account, Held
 from local.recovery import opened
 
@@ -129,6 +129,13 @@ class Local:
     def has_database(self) -> bool:
         """Whether a server is behind the emulated databases."""
         return (self.folder / "database.json").exists()
+
+    def redis(self, command: str) -> str:
+        """What the Redis behind the emulated ElastiCache answers to a command."""
+        address = json.loads((self.folder / "broker.json").read_text())["address"]
+        with socket.create_connection((address, broker.PORT), 5) as client:
+            client.sendall(f"{command}\r\n".encode())
+            return client.makefile().readline().strip()
 
     def emulator(self) -> int:
         """The emulator's process."""

@@ -1,8 +1,10 @@
 """The stack `local` from nothing to nothing, in the order of the tests."""
 
+import json
 import os
 import signal
 import socket
+import time
 
 import pytest
 
@@ -22,6 +24,20 @@ def deployed(local: Local) -> Local:
 
 def test_where_postgis_is_installed_a_database_is_behind_rds(deployed: Local) -> None:
     assert deployed.has_database is (database._programs() is not None)
+
+
+def test_jobs_in_the_redis_behind_elasticache_are_counted_each_minute(deployed: Local) -> None:
+    """By the function that the program deploys, its clock, its log and the metric made of that."""
+    assert deployed.redis("LPUSH celery one two three") == ":3"
+    deadline = time.monotonic() + 150
+    while "3 waiting" not in (said := deployed.run("status").stdout):
+        assert time.monotonic() < deadline, said
+        time.sleep(5)
+    group = "/aws/lambda/otakaro-local-backend-queue"
+    events = deployed.aws("logs").filter_log_events(logGroupName=group)["events"]
+    lengths = [json.loads(e["message"]) for e in events if e["message"].startswith("{")]
+    assert lengths[-1]["QueueLength"] == 3
+    assert deployed.redis("DEL celery") == ":1"
 
 
 class TestSeen(Seen):
