@@ -87,9 +87,9 @@ test: python ## All tests: unit, contract, security, local
 	@$(READY)
 	$(BIN)/python -m pytest $(TWO)
 
-unit: python ## Tests without engine, emulator or network, in seconds
+unit: python ## Tests without engine, emulator or network, two files at a time
 	@$(READY)
-	$(BIN)/python -m pytest tests/unit tests/contract tests/edge tests/handbook tests/security --ignore tests/security/test_audit.py
+	$(BIN)/python -m pytest $(TWO) tests/unit tests/contract tests/edge tests/handbook tests/security --ignore tests/security/test_audit.py
 
 local-test: python ## Tests against the real engine and the emulator
 	@$(READY)
