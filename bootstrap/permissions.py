@@ -38,7 +38,8 @@ LOOKS: Final = (
     *("s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration"),
     *("s3:GetReplicationConfiguration", "s3:ListBucket", "servicediscovery:Get*"),
     *("servicediscovery:List*", "sns:Get*", "sns:List*", "sqs:GetQueueAttributes"),
-    *("sqs:GetQueueUrl", "sqs:List*", "ssm:DescribeParameters", "ssm:ListTagsForResource"),
+    *("scheduler:Get*", "scheduler:List*", "sqs:GetQueueUrl", "sqs:List*"),
+    *("ssm:DescribeParameters", "ssm:ListTagsForResource"),
     *("wafv2:Get*", "wafv2:List*"),
 )
 # Content that the state has anyway (encrypted): run-time secrets, and the outage page.
@@ -46,7 +47,7 @@ _READS_BY_NAME: Final = ("s3:GetObject", "s3:GetObjectTagging", "ssm:GetParamete
 # Services that the program's roles are for.
 _TAKERS: Final = (
     *("ecs-tasks.amazonaws.com", "edgelambda.amazonaws.com", "lambda.amazonaws.com"),
-    *("monitoring.rds.amazonaws.com", "vpc-flow-logs.amazonaws.com"),
+    *("monitoring.rds.amazonaws.com", "scheduler.amazonaws.com", "vpc-flow-logs.amazonaws.com"),
 )
 # Services that make a role of their own at their first use in an account.
 _LINKED: Final = (
@@ -71,8 +72,6 @@ _BESIDES: Final = (
     *("logs:GetLogDelivery", "logs:ListLogDeliveries", "ec2:DisassociateAddress"),
     # New definitions of a Lambda function in a VPC, and its versions
     *("lambda:PublishVersion", "lambda:AddPermission", "lambda:RemovePermission"),
-    # Bringing back a scalable target's state, and its end
-    "application-autoscaling:DeregisterScalableTarget",
     # IAM: a role's end takes what it has of it
     "iam:ListInstanceProfilesForRole",
 )

@@ -13,7 +13,7 @@ from bootstrap.settings import Settings
 from bootstrap.trust import POLICY_CHARACTERS
 from local.permissions import FILE, needed
 from local.provider.rules.documents import _known_action
-from local.record import ACCOUNT, configuration, record_program
+from local.record import ACCOUNT, Recording, document
 
 BUCKET = "arn:aws:s3:::otakaro-dt-pulumi-state"
 RIGHT = {
@@ -59,9 +59,7 @@ def test_what_deploying_takes_is_what_the_catalogue_says() -> None:
     assert json.loads(FILE.read_text()) == needed(), "run python -m local.permissions"
 
 
-def test_every_resource_of_the_program_counts() -> None:
-    firewall = {"otakaro:firewall": "true", "otakaro:createDnsZone": "true"}
-    recorded = record_program(configuration("production") | firewall)
+def test_every_resource_of_the_program_counts(switched: Recording) -> None:
     writes = {action.split(":")[0] for action in needed()["write"]}
     names = {
         "lb": "elasticloadbalancing",
@@ -72,7 +70,7 @@ def test_every_resource_of_the_program_counts() -> None:
     }
     aws = {
         resource.type.split(":")[1].split("/")[0]
-        for resource in recorded.resources
+        for resource in switched.resources
         if resource.type.startswith("aws:")
     }
     assert {names.get(service, service) for service in aws} <= writes
@@ -89,7 +87,9 @@ def test_no_statement_allows_every_action_of_a_service(deploying: list[dict[str,
         assert statement["Effect"] == "Allow"
 
 
-def test_roles_are_changed_by_the_programs_names_alone(deploying: list[dict[str, Any]]) -> None:
+def test_roles_are_changed_by_the_programs_names_and_passed_to_their_takers_alone(
+    deploying: list[dict[str, Any]], switched: Recording
+) -> None:
     found = [
         statement
         for statement in deploying
@@ -100,7 +100,13 @@ def test_roles_are_changed_by_the_programs_names_alone(deploying: list[dict[str,
     for statement in found:
         assert all(one.split("::")[1].split(":")[1] in prefixes for one in statement["Resource"])
     [passing] = [each for each in found if each["Action"] == ["iam:PassRole"]]
-    assert "ec2.amazonaws.com" not in passing["Condition"]["StringEquals"]["iam:PassedToService"]
+    taken = {
+        service
+        for role in switched["iam/role:Role"].values()
+        for each in document(role["assumeRolePolicy"])["Statement"]
+        for service in each["Principal"]["Service"]
+    }
+    assert taken == set(passing["Condition"]["StringEquals"]["iam:PassedToService"])
     [attaching] = [each for each in found if each["Action"] == ["iam:AttachRolePolicy"]]
     assert attaching["Condition"] == {"ArnEquals": {"iam:PolicyARN": permissions.ATTACHED}}
 
