@@ -1,5 +1,6 @@
 """The hours in which a stack runs, read from its settings, and what must happen within them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -79,7 +80,9 @@ def minutes(text: str) -> int:
 def read_running_hours(read: ConfigReader) -> RunningHours | None:
     """`runningHours` and `timeZone`; nothing where the stack always runs."""
     days = "|".join(DAYS)
-    text = read.text("runningHours", f"|({days})(-({days}))? {_TIME}-{_TIME}", _ALLOWED, _EXAMPLE)
+    # A colon stands for the space where a command takes spaces between settings.
+    pattern = f"|({days})(-({days}))?[ :]{_TIME}-{_TIME}"
+    text = read.text("runningHours", pattern, _ALLOWED, _EXAMPLE)
     time_zone = read.text(
         "timeZone",
         r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*",
@@ -90,7 +93,7 @@ def read_running_hours(read: ConfigReader) -> RunningHours | None:
         read.problem("timeZone", "a time zone of the IANA's database", "Pacific/Auckland")
     if not text or not read.sound("timeZone"):
         return None
-    named, _, span = text.partition(" ")
+    named, span = re.split("[ :]", text, maxsplit=1)
     first, _, last = named.partition("-")
     start, stop = (minutes(one) for one in span.split("-"))
     begin, end = DAYS.index(first), DAYS.index(last or first)

@@ -105,9 +105,17 @@ def sleep(account: Account, *, sure: bool, pause: float, tell: Callable[[str], N
 def _known(account: Account) -> Hours:
     state = look(account)
     if state is None:
+        deploys = (
+            account.command(
+                'up SET="runningHours=mon-fri:07:00-19:00 databaseBackupWindow=00:00-01:00 '
+                'databaseMaintenanceWindow=tue:01:30-tue:02:30"'
+            )
+            if account.emulated
+            else "`pulumi config set otakaro:runningHours 'mon-fri 07:00-19:00'` and `pulumi up`"
+        )
         raise OperateError(
-            f"{account.stack.prefix} always runs in {account.title}: `pulumi config set "
-            "otakaro:runningHours 'mon-fri 07:00-19:00'` and `pulumi up` have it stop at night"
+            f"{account.stack.prefix} always runs in {account.title}; that it stops at night is the "
+            f"setting runningHours: {deploys}"
         )
     return state
 

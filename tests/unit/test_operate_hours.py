@@ -150,6 +150,8 @@ def test_a_stack_that_always_runs_says_which_setting_has_it_stop() -> None:
         wake(answers.account(), pause=0, tell=print)
     assert "always runs" in str(told.value)
     assert "pulumi config set otakaro:runningHours" in str(told.value)
+    with pytest.raises(OperateError, match="make up SET="):
+        wake(answers.account(emulated=True), pause=0, tell=print)
 
 
 def test_at_night_status_says_what_waits_and_how_to_wake_it() -> None:

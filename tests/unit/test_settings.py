@@ -379,6 +379,17 @@ def test_a_missing_setting_is_told_once_with_what_it_may_be(key: str) -> None:
     assert key in command
 
 
+def test_hours_may_be_written_without_a_space_for_commands_that_part_settings_by_it() -> None:
+    spaced = load(changed(**BY_DAY)).hours
+    assert spaced is not None
+    assert load(changed(**{**BY_DAY, "runningHours": "mon-fri:07:00-19:00"})).hours == spaced
+    one_day = load(
+        changed(**{**BY_DAY, "runningHours": "tue:07:00-19:00"}),
+    ).hours
+    assert one_day is not None
+    assert one_day.days == ("tue",)
+
+
 def test_a_missing_region_is_told() -> None:
     [problem] = problems({k: v for k, v in GOOD.items() if k != "aws:region"})
     assert problem.startswith("aws:region is missing")
