@@ -269,8 +269,15 @@ class Program:
         folder = handler_of(function)
         variables = (function.inputs.get("environment") or {}).get("variables") or {}
         calls, _ = RUNS[folder](variables)
+        # A scalable target is called by what it scales, and has a number in its ARN.
+        targets = f"arn:aws:application-autoscaling:{HERE}:scalable-target/"
+        numbered = {
+            targets + target.inputs["resourceId"]: outputs(target)["arn"]
+            for target in self.recording.of("appautoscaling/target:Target")
+        }
         for call in sorted(calls, key=str):
-            yield Need(action=call.action, resource=call.resource)
+            resource = numbered.get(call.resource, call.resource)
+            yield Need(action=call.action, resource=resource)
 
     def _flow_log(self, log: Resource) -> Iterator[Need]:
         """VPC user guide, "IAM role for publishing flow logs to CloudWatch Logs"; the group is

@@ -23,7 +23,10 @@ from tests.local.stack import Local
 
 STACK = "production"
 # What goes when the setting that asks for it is taken back, and only then.
-MEANT = {("secretParameterNames", "aws:ssm/parameter:Parameter")}
+MEANT = {
+    ("secretParameterNames", "aws:ssm/parameter:Parameter"),
+    ("runningHours", "aws:ssm/parameter:Parameter"),  # whether it is night
+}
 SAMPLE = ("databaseInstanceClass", "natGateways", "geoserverMemory", "secretParameterNames")
 
 
