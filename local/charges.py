@@ -28,9 +28,14 @@ class Price:
     usd: float
     unit: str
     page: str
-    read: bool  # found in a public text, not recalled from memory
+    origin: str  # `read` in a public text, `api` for AWS's price list, or `memory`
     per: float = 1.0
     free: float = 0.0
+
+    @property
+    def remembered(self) -> bool:
+        """Recalled from memory, and found nowhere since."""
+        return self.origin == "memory"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +118,7 @@ def prices() -> dict[str, Price]:
             usd=entry["usd"],
             unit=entry["unit"],
             page=entry["page"],
-            read=entry["from"] == "read",
+            origin=entry["from"],
             per=entry.get("per", 1),
             free=entry.get("free", 0),
         )
@@ -289,7 +294,7 @@ def _vpc(_: Thing, deployment: Deployment) -> Iterator[Charge]:
         item="Between zones",
         detail=f"{between} GB",
         price="traffic.zone",
-        quantity=between,
+        quantity=2 * between,  # paid where it goes out and where it comes in
         by_use=True,
     )
 

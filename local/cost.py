@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -73,7 +74,7 @@ def bill(deployment: Deployment) -> Bill:
             detail=_detail([charge for charge, _ in parts]),
             usd=sum(usd for _, usd in parts),
             by_use=by_use,
-            remembered=not all(charges.price(charge.price).read for charge, _ in parts),
+            remembered=any(charges.price(charge.price).remembered for charge, _ in parts),
         )
         for (item, by_use), parts in found.items()
     ]
@@ -254,7 +255,6 @@ def page() -> str:
     data = charges.document("prices.yaml")
     profiles = charges.document("profiles.yaml")
     load, base, old = charges.document("load.yaml"), priced(STACK, {}), former()
-    read = sum(price.read for price in charges.prices().values())
     lines = [
         "# What it costs",
         "",
@@ -265,11 +265,12 @@ def page() -> str:
         "",
         f"US dollars a month of {charges.hours():.0f} hours, before tax, list prices of"
         f" {data['region']} as of {data['checked']}.",
-        f"{read} of the {len(charges.prices())} prices were found in public texts; **the others are"
-        f" from memory**, marked {_MARK}, and to be",
+        f"Of the {len(charges.prices())} prices {_origins()}; those are marked {_MARK}, and to be",
         "checked on AWS's own pages, which",
-        "[local/data/prices.yaml](../local/data/prices.yaml) names for each. What AWS gives every",
-        "account for nothing is taken off. Spot prices move.",
+        "[local/data/prices.yaml](../local/data/prices.yaml) names for each. Whoever has an AWS account",
+        "brings them up to date from AWS's price list with `make prices ACCOUNT=aws`; then",
+        "`python -m local.cost` writes this page anew. What AWS gives every account for nothing is taken",
+        "off. Spot prices move.",
         "",
         "## The three profiles",
         "",
@@ -312,6 +313,19 @@ def page() -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+_ORIGINS = {
+    "api": "{} are from AWS's price list",
+    "read": "{} were found in public texts",
+    "memory": "{} are **from memory**",
+}
+
+
+def _origins() -> str:
+    """How many prices come from where."""
+    counted = Counter(price.origin for price in charges.prices().values())
+    return ", ".join(words.format(counted[o]) for o, words in _ORIGINS.items() if counted[o])
 
 
 def _profiles(profiles: Mapping[str, Any]) -> Iterator[str]:
@@ -383,7 +397,7 @@ _UNITS = {
 def _units() -> Iterator[str]:
     for key, words in _UNITS.items():
         price = charges.price(key)
-        mark = "" if price.read else _MARK
+        mark = _MARK * price.remembered
         free = f"{price.free:,.0f} {price.unit}".replace(",", " ") if price.free else ""
         yield f"| {words}{mark} | {price.usd:g} | {free} |"
 
@@ -405,8 +419,8 @@ def excerpt() -> str:
             "`make cost` prices a configuration before anything is deployed, from the resources",
             'that the program makes of it; `make cost SET="natGateways=2"` shows what a change',
             "makes of it, `make cost PROFILE=small` what a profile does. US dollars a month,",
-            f"before tax, list prices of `{data['region']}` as of {data['checked']}, most of them",
-            "from memory: check them with AWS's calculator before you rely on them.",
+            f"before tax, list prices of `{data['region']}` as of {data['checked']}: {_origins()}.",
+            "Check them with AWS's calculator before you rely on them.",
             "",
             "| profile | | fixed | by use, an example |",
             "| --- | --- | ---: | ---: |",

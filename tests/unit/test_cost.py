@@ -1,7 +1,9 @@
 """What they pay is known before they pay it: nothing is forgotten, and the pages say what is so."""
 
+import inspect
 from argparse import Namespace
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -60,12 +62,31 @@ def test_a_size_without_a_price_is_refused(production: Recording) -> None:
         cost.bill(replace(known, things=[*known.things, thing]))
 
 
-def test_each_price_names_its_page_and_whether_it_was_read() -> None:
-    for key, entry in charges.document("prices.yaml")["prices"].items():
+def test_each_price_names_its_page_and_where_it_was_found() -> None:
+    data = charges.document("prices.yaml")
+    for key, entry in data["prices"].items():
         assert entry["page"].startswith("https://aws.amazon.com/"), key
-        assert entry["from"] in ("read", "memory"), key
-        assert bool(entry.get("seen")) == (entry["from"] == "read"), key
+        assert entry["from"] in ("api", "read", "memory"), key
+        assert bool(entry["seen"]) == (entry["from"] != "memory"), key
         assert entry["usd"] > 0, key
+        for seen in entry["seen"]:
+            found = date.fromisoformat(seen) if entry["from"] == "api" else data["texts"][seen]
+            assert found, key
+
+
+def test_each_public_text_is_one_that_a_price_was_found_in() -> None:
+    """One that no price names any more is taken out of the list."""
+    data = charges.document("prices.yaml")
+    read = [entry["seen"] for entry in data["prices"].values() if entry["from"] == "read"]
+    assert set(data["texts"]) == {text for seen in read for text in seen}
+
+
+def test_no_price_is_without_a_use() -> None:
+    """A size or kind that nothing asks for any more would be kept up for nobody."""
+    code = inspect.getsource(charges)
+    sizes = ("fargate.", "rds.db.", "rds.storage.", "cache.", "sqs.")
+    named = {key for key in charges.prices() if f'"{key}"' in code}
+    assert {key for key in charges.prices() if not key.startswith(sizes)} == named
 
 
 def test_a_service_costs_its_tasks_by_size_number_and_hour(production: Recording) -> None:
@@ -187,8 +208,9 @@ def test_a_tried_setting_is_shown_beside_the_present_one_with_the_difference(
     nat = next(line for line in shown.splitlines() if line.startswith("NAT "))
     assert nat.split()[-4:] == ["43.07", "86.14", "+43.07", "0.00"]
     assert "1 gateway → 2 gateways" in nat
-    database = next(line for line in shown.splitlines() if line.startswith("Database "))
-    assert "*" in database
+    redis = next(line for line in shown.splitlines() if line.startswith("Redis "))
+    assert ("*" in redis) == charges.price("cache.t4g.micro").remembered
+    assert "*" not in nat
     assert "* rests on a price from memory" in shown
 
 
