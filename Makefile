@@ -14,13 +14,13 @@ BIN = .venv/bin
 TWO = --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh down outputs reset push secret status logs shell psql restart wake sleep edge cost test unit \
+.PHONY: help up preview refresh down outputs reset push secret status logs shell psql restart wake sleep edge cost prices test unit \
   local-test check format interrupt changes bench fuzz diagram python
 
 help: ## What there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  ACCOUNT=aws             status, logs, shell, psql, restart, wake, sleep: in the real account'
+	@echo '  ACCOUNT=aws             status, logs, shell, psql, restart, wake, sleep, prices: in the real account'
 	@echo '  STACK=production        its own configuration, with stand-in secrets (default: local)'
 	@echo '  SET="natGateways=2 ..." other values for settings, in up, preview and cost'
 	@echo '  PROFILE=small           a documented set of settings, in cost (production, resilient)'
@@ -79,6 +79,9 @@ sleep: python ## Stop such a stack, all but what holds data, until its hours beg
 cost: STACK = production
 cost: python ## What a month costs, and what SET=... or PROFILE=... makes of it
 	@$(RUN) cost $(foreach word,$(SET),--set '$(word)') $(if $(PROFILE),--profile '$(PROFILE)')
+
+prices: python ## Bring local/data/prices.yaml up to date from AWS's price list (ACCOUNT=aws)
+	@$(OPERATE) prices
 
 edge: python ## Serve the deployed hosts by HTTPS, with stand-ins for the applications
 	@$(RUN) edge

@@ -70,9 +70,14 @@ def sleep(arguments: argparse.Namespace) -> None:
     _run("sleep", arguments)
 
 
+def prices(_arguments: argparse.Namespace) -> None:
+    """Bring the list prices up to date (from a real account)."""
+    raise LocalError("the emulated AWS has no price list: `make prices ACCOUNT=aws` asks AWS's")
+
+
 COMMANDS: tuple[Callable[[argparse.Namespace], None], ...] = (
     *(status, logs, shell, psql, restart),
-    *(wake, sleep),
+    *(wake, sleep, prices),
 )
 
 

@@ -1,4 +1,4 @@
-"""What the commands do, for any account: status, logs, shell, psql, restart, wake, sleep."""
+"""What the commands do, for any account: status, logs, shell, psql, restart and others."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from operate import hours
+from operate import hours, prices
 from operate import logs as log
 from operate import restart as restarting
 from operate import shell as shells
@@ -64,6 +64,12 @@ def sleep(account: Account, arguments: argparse.Namespace) -> None:
     hours.sleep(account, sure=arguments.yes, pause=_pause(account), tell=_tell)
 
 
+def list_prices(account: Account, _arguments: argparse.Namespace) -> None:
+    """Bring local/data/prices.yaml up to date from AWS's price list."""
+    note(f"AWS's price list, asked by {account.title}")
+    prices.refresh(account, day=now().date(), tell=_tell)
+
+
 COMMANDS: Final[dict[str, Command]] = {
     "status": status,
     "logs": logs,
@@ -72,6 +78,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "restart": restart,
     "wake": wake,
     "sleep": sleep,
+    "prices": list_prices,
 }
 
 
