@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.iam.simulator import Request, Simulator
 from tests.unit.answers import Answers
 from tests.unit.running import NOW, deployed, well
 from tests.unit.test_operate_hours import Cloud as Night
+from tests.unit.test_operate_prices import List, product
 from tests.unit.test_operate_restart import Cloud
 from tests.unit.test_operate_shell import cloud, task, tools
 
@@ -30,7 +32,8 @@ def policies(account: str = ACCOUNT) -> dict[str, Any]:
     """The documented policies, in their order."""
     text = (ROOT / "docs" / "operate.md").read_text().replace("ACCOUNT:", f"{account}:")
     blocks = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
-    return dict(zip(("read", "restart", "hours", "shell"), map(json.loads, blocks), strict=True))
+    names = ("read", "restart", "hours", "shell", "prices")
+    return dict(zip(names, map(json.loads, blocks), strict=True))
 
 
 def resources(key: str, params: Mapping[str, Any]) -> list[str]:
@@ -150,6 +153,14 @@ def opening(tools: object) -> Answers:  # noqa: ARG001 - they are on the PATH
     return answers
 
 
+@pytest.fixture
+def pricing(tmp_path: Path) -> Answers:
+    """What `prices` asks for."""
+    prices = List(tmp_path, {"APS2-Disk": [product((0, "0.2"))]})
+    prices.refresh()
+    return prices.answers
+
+
 def test_the_policy_for_reading_suffices_for_status_and_logs(
     simulator: Simulator, reading: Answers
 ) -> None:
@@ -172,10 +183,20 @@ def test_restarting_waking_and_shells_need_the_policies_of_their_own(
     assert refused(simulator, requests(opening, "read", "shell", more=more)) == set()
 
 
+def test_prices_need_a_policy_that_lets_nothing_else_be_seen(
+    simulator: Simulator, pricing: Answers, reading: Answers
+) -> None:
+    assert refused(simulator, requests(pricing, "read")) == {"pricing:GetProducts"}
+    assert refused(simulator, requests(pricing, "prices")) == set()
+    asked = requests(reading, "prices")
+    assert refused(simulator, asked) == {one.action for one in asked}
+
+
 def test_nothing_is_allowed_that_no_command_asks_for(
-    reading: Answers, restarting: Answers, waking: Answers, opening: Answers
+    reading: Answers, restarting: Answers, waking: Answers, opening: Answers, pricing: Answers
 ) -> None:
     asked = {
+        "prices": requests(pricing),
         "hours": requests(waking),
         "read": requests(reading),
         "restart": requests(restarting),

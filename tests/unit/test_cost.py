@@ -27,6 +27,11 @@ def deployed(recording: Recording) -> Deployment:
     return charges.recorded(recording, "otakaro-dt")
 
 
+def usd(price: str) -> float:
+    """A list price as the file has it, which `make prices` brings up to date."""
+    return charges.price(price).usd
+
+
 def with_(settings: dict[str, str]) -> cost.Bill:
     return cost.priced("production", cost.full(settings))
 
@@ -91,8 +96,9 @@ def test_no_price_is_without_a_use() -> None:
 
 def test_a_service_costs_its_tasks_by_size_number_and_hour(production: Recording) -> None:
     bill = cost.bill(deployed(production))
-    assert bill.usd("Fargate, geoserver") == pytest.approx(HOURS * (2 * 0.04856 + 4 * 0.00532))
-    worker = HOURS * 2 * (1 * 0.04856 + 4 * 0.00532)
+    vcpu, gigabyte = usd("fargate.vcpu.X86_64"), usd("fargate.gb.X86_64")
+    assert bill.usd("Fargate, geoserver") == pytest.approx(HOURS * (2 * vcpu + 4 * gigabyte))
+    worker = HOURS * 2 * (1 * vcpu + 4 * gigabyte)
     assert bill.usd("Fargate, backend-celery") == pytest.approx(worker)
 
 
@@ -115,7 +121,7 @@ def test_what_is_stopped_at_night_costs_by_the_hours_that_it_runs() -> None:
     always, by_day = with_({}), with_(HOURS_OF_WORK)
     for item in ("Fargate, geoserver", "Fargate, backend-celery"):
         assert by_day.usd(item) == pytest.approx(always.usd(item) * 60 / 168)
-    disk = 20 * charges.price("rds.storage.gp3").usd
+    disk = 20 * usd("rds.storage.gp3")
     assert by_day.usd("Database") - disk == pytest.approx(
         (always.usd("Database") - disk) * 60 / 168
     )
@@ -135,15 +141,16 @@ def test_without_nat_gateways_each_task_pays_for_its_address() -> None:
     assert none.usd("NAT") == none.usd("Through NAT") == 0
     addresses = "Public IPv4 addresses"
     # One of the gateway goes, five of the tasks come.
-    assert none.usd(addresses) - one.usd(addresses) == pytest.approx(4 * HOURS * 0.005)
-    assert none.usd("Endpoints, one a zone") == pytest.approx(2 * HOURS * 0.013)
+    assert none.usd(addresses) - one.usd(addresses) == pytest.approx(4 * HOURS * usd("ipv4"))
+    endpoints = none.usd("Endpoints, one a zone")
+    assert endpoints == pytest.approx(2 * HOURS * usd("endpoint.hour"))
 
 
 def test_a_nat_gateway_brings_its_hours_and_its_address() -> None:
     one, two = with_({}), with_({"natGateways": "2"})
-    assert two.usd("NAT") - one.usd("NAT") == pytest.approx(HOURS * 0.059)
+    assert two.usd("NAT") - one.usd("NAT") == pytest.approx(HOURS * usd("nat.hour"))
     addresses = "Public IPv4 addresses"
-    assert two.usd(addresses) - one.usd(addresses) == pytest.approx(HOURS * 0.005)
+    assert two.usd(addresses) - one.usd(addresses) == pytest.approx(HOURS * usd("ipv4"))
     # The same data goes through two as through one.
     assert two.usd("Through NAT") == pytest.approx(one.usd("Through NAT"))
 
@@ -155,7 +162,7 @@ def test_an_allowance_is_taken_off_once_for_all(switched: Recording) -> None:
     assert quantity > 10
     bill = cost.bill(known)
     paid = bill.usd("Container Insights") + bill.usd("Queue's length")
-    assert paid == pytest.approx((quantity - 10) * 0.30)
+    assert paid == pytest.approx((quantity - 10) * usd("metric"))
 
 
 def test_what_visitors_do_is_by_use_and_follows_the_load(production: Recording) -> None:
@@ -168,7 +175,8 @@ def test_what_visitors_do_is_by_use_and_follows_the_load(production: Recording) 
     # The first 1000 GB and ten million requests are free.
     assert before.usd("CloudFront") == 0
     out, asked = charges.gigabytes_out(many.load), charges.requests(many.load)
-    expected = (out - 1000) * 0.114 + (asked - 1e7) / 1e4 * 0.0125
+    expected = (out - 1000) * usd("cloudfront.out")
+    expected += (asked - 1e7) / 1e4 * usd("cloudfront.requests")
     assert after.usd("CloudFront") == pytest.approx(expected)
 
 
@@ -176,7 +184,7 @@ def test_the_former_deployment_paid_addresses_in_place_of_a_nat_gateway() -> Non
     """Five tasks, two of the load balancer, one of the database."""
     old = cost.former()
     assert old.usd("NAT") == 0
-    assert old.usd("Public IPv4 addresses") == pytest.approx(8 * HOURS * 0.005)
+    assert old.usd("Public IPv4 addresses") == pytest.approx(8 * HOURS * usd("ipv4"))
     assert old.usd("Database") == pytest.approx(with_({}).usd("Database"))
 
 
@@ -206,7 +214,8 @@ def test_a_tried_setting_is_shown_beside_the_present_one_with_the_difference(
     shown = capsys.readouterr().out
     assert "natGateways=2" in shown
     nat = next(line for line in shown.splitlines() if line.startswith("NAT "))
-    assert nat.split()[-4:] == ["43.07", "86.14", "+43.07", "0.00"]
+    one = HOURS * usd("nat.hour")
+    assert nat.split()[-4:] == [f"{one:.2f}", f"{2 * one:.2f}", f"{one:+.2f}", "0.00"]
     assert "1 gateway → 2 gateways" in nat
     redis = next(line for line in shown.splitlines() if line.startswith("Redis "))
     assert ("*" in redis) == charges.price("cache.t4g.micro").remembered
