@@ -165,6 +165,23 @@ def test_an_allowance_is_taken_off_once_for_all(switched: Recording) -> None:
     assert paid == pytest.approx((quantity - 10) * usd("metric"))
 
 
+def test_traffic_between_zones_is_paid_where_it_goes_out_and_where_it_comes_in(
+    production: Recording,
+) -> None:
+    known = deployed(production)
+    paid = 2 * known.load["gb_between_zones"] * usd("traffic.zone")
+    assert cost.bill(known).usd("Between zones") == pytest.approx(paid) != 0
+
+
+def test_the_queues_free_requests_are_taken_off_one_kind_only(production: Recording) -> None:
+    """The million is for both together."""
+    known = deployed(production)
+    asked = {c.price: c.quantity for c in charges.charges(known) if c.price.startswith("sqs.")}
+    assert charges.price("sqs.standard").free > asked["sqs.standard"] > 0
+    paid = asked["sqs.fifo"] / 1e6 * usd("sqs.fifo")
+    assert cost.bill(known).usd("Queues, asked for messages") == pytest.approx(paid)
+
+
 def test_what_visitors_do_is_by_use_and_follows_the_load(production: Recording) -> None:
     known = deployed(production)
     many = replace(known, load={**known.load, "visits": known.load["visits"] * 100})

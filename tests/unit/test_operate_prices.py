@@ -15,7 +15,7 @@ from local.errors import LocalError
 from operate.errors import OperateError
 from operate.price_file import renewed
 from operate.prices import FILE, refresh
-from tests.unit.answers import Answers
+from tests.unit.answers import Answer, Answers
 
 DAY = date(2026, 12, 1)
 TEXT = """\
@@ -60,6 +60,18 @@ def product(*tiers: tuple[int, str]) -> str:
     )
 
 
+class Placed(Answers):
+    """Answers that note in which regions they were asked for."""
+
+    def __init__(self, answers: Mapping[str, Answer]) -> None:
+        super().__init__(answers)
+        self.regions: set[str] = set()
+
+    def make(self, service: str, region: str) -> Any:
+        self.regions.add(region)
+        return super().make(service, region)
+
+
 class List:
     """AWS's price list, by usage type, and a file that is brought up to date from it."""
 
@@ -68,7 +80,7 @@ class List:
         self.file = folder / "prices.yaml"
         self.file.write_text(text)
         self.told: list[str] = []
-        self.answers = Answers({"pricing.GetProducts": self._answer})
+        self.answers = Placed({"pricing.GetProducts": self._answer})
 
     def _answer(self, params: dict[str, Any]) -> Mapping[str, Any]:
         wanted = {one["Field"]: one["Value"] for one in params["Filters"]}
@@ -123,6 +135,7 @@ def test_each_price_is_asked_for_by_its_service_and_attributes_where_the_list_is
     mine = listing(database=[product((0, "0.1"))])
     mine.refresh()
     asked = mine.answers.of("pricing.GetProducts")
+    assert mine.answers.regions == {"us-east-1"}
     assert [one["ServiceCode"] for one in asked] == ["AmazonRDS"] * 3
     assert asked[0]["Filters"] == [
         {"Type": "TERM_MATCH", "Field": "usagetype", "Value": "APS2-InstanceUsage:db.x"},
