@@ -8,7 +8,6 @@ import pytest
 
 pytest.register_assert_rewrite("tests.local.seen", "tests.local.stack")
 
-from local import cli, emulator  # noqa: E402
 from tests.local import ordinary  # noqa: E402
 from tests.local.stack import ROOT, Local  # noqa: E402 - after the line above
 
@@ -22,9 +21,6 @@ def local(
     With ORDINARY, commands run as an ordinary user, in a checkout of that user's.
     """
     stack = getattr(request.module, "STACK", "local")
-    # They are installed with this shell's own proxies; the commands' are dead.
-    cli.find()
-    emulator.installed()
     if not getattr(request.module, "ORDINARY", False):
         here = Local(tmp_path_factory.mktemp("local stack"), stack)
         yield here

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import broker, cli, paths
+from local import broker, cli, emulator, paths
 from local.account import HOME_REGION, Account, Held
 from local.recovery import opened
 
@@ -60,6 +60,9 @@ class Local:
         user: pwd.struct_passwd | None = None,
         port: int = 0,
     ) -> None:
+        # They are installed with this shell's own proxies; the commands' are dead.
+        cli.find()
+        emulator.installed()
         self.folder = folder
         self.stack = stack
         self.checkout = checkout
