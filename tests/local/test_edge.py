@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import signal
 import socket
 import time
@@ -9,12 +10,16 @@ import urllib.request
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import pg8000.exceptions
+import pg8000.native
 import pytest
 from pulumi.automation import ConfigValue
 
 from local.edge import RunningEdge, running_edge
+from local.edge.client import Client
 from local.edge.command import credentials
 from local.workspace import Workspace
 from tests.local.stack import Local
@@ -263,3 +268,81 @@ def test_the_command_serves_until_it_is_told_to_end(deployed: Local) -> None:
     for group in elbv2.describe_target_groups()["TargetGroups"]:
         health = elbv2.describe_target_health(TargetGroupArn=group["TargetGroupArn"])
         assert not health["TargetHealthDescriptions"]
+
+
+# Two stacks on one emulator
+
+
+@pytest.fixture(scope="module")
+def beside(deployed: Local) -> Local:
+    """A second stack on the same emulator."""
+    second = Local(deployed.folder, "production", deployed.checkout, deployed.user, deployed.port)
+    second.do("up")
+    return second
+
+
+@contextmanager
+def command(stack: Local) -> Iterator[tuple[Client, tuple[str, str], list[str]]]:
+    """The running command: a client of it, the user and password that it prints, and the hosts."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    running = stack.start("edge", EDGE_PORT=str(port))
+    try:
+        assert running.stdout is not None
+        lines = []
+        for text in running.stdout:
+            lines.append(text)
+            if text.startswith("Ctrl-C ends it"):
+                break
+        said = "".join(lines)
+        (user,) = re.findall("^User (.*), password (.*)$", said, re.MULTILINE)
+        (ca_file,) = re.findall("their authority in (.*)$", said, re.MULTILINE)
+        client = Client(https_port=port, http_port=port + 1, ca_file=Path(ca_file))
+        yield client, user, re.findall("^  https://([^/]*)/", said, re.MULTILINE)
+    finally:
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=60)
+
+
+def test_each_of_two_stacks_is_served_with_its_own_password(deployed: Local, beside: Local) -> None:
+    with command(deployed) as first, command(beside) as second:
+        for (client, own, hosts), (_, others, strange) in ((first, second), (second, first)):
+            assert not set(hosts) & set(strange)
+            assert client.ask(hosts[0], headers=basic(*own)).status == 200
+            assert client.ask(hosts[0], headers=basic(*others)).status == 401
+            assert client.ask(strange[0], headers=basic(*others), secure=False).status == 403
+
+
+def test_each_of_two_stacks_has_its_own_database(deployed: Local, beside: Local) -> None:
+    if not deployed.has_database:
+        pytest.skip("no PostgreSQL with PostGIS on this machine")
+    stacks = {stack.stack: stack for stack in (deployed, beside)}
+    instances = {name: stack.one("aws:rds/instance:Instance") for name, stack in stacks.items()}
+    passwords = {name: each.inputs["password"] for name, each in instances.items()}
+    assert len(set(passwords.values())) == len(passwords)
+    for name, instance in instances.items():
+        for other, password in passwords.items():
+            with (
+                allowed(other == name),
+                pg8000.native.Connection(
+                    instance.inputs["username"],
+                    host=instance.outputs["address"],
+                    port=int(instance.outputs["port"]),
+                    database=instance.inputs["dbName"],
+                    password=password,
+                    ssl_context=True,
+                    timeout=20,
+                ) as connection,
+            ):
+                assert connection.run("SELECT count(*) FROM pg_extension")
+
+
+@contextmanager
+def allowed(yes: bool) -> Iterator[None]:
+    """What is called here signs in, or is refused."""
+    if yes:
+        yield
+        return
+    with pytest.raises(pg8000.exceptions.DatabaseError, match="28P01"):
+        yield

@@ -13,6 +13,7 @@ import pytest
 from local.gateway import JOURNAL, SCHEDULES
 from tests.local.services import BACKEND, BY_HAND, PREFIX, World, until
 from tests.local.stack import Local
+from tests.local.terminal import Terminal, block, typed
 
 STACK = "local"
 SETTINGS = (
@@ -83,9 +84,15 @@ class Clocks:
 
 
 @pytest.fixture(scope="module")
-def clocks(local: Local) -> Clocks:
-    """The stack by day, with the backend running."""
-    local.do("up", *SETTINGS)
+def terminal(local: Local, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """An operator's terminal."""
+    return Terminal(local, tmp_path_factory.mktemp("terminal"))
+
+
+@pytest.fixture(scope="module")
+def clocks(local: Local, terminal: Terminal) -> Clocks:
+    """The stack by day, with the backend running, set as the handbook has it."""
+    terminal.run(typed(block("operate.md", "pulumi config set otakaro:runningHours")))
     found = Clocks(local)
     for name in BY_HAND:
         found.world.edit(name, f"secret of {name}")
@@ -182,3 +189,16 @@ def test_in_the_morning_the_database_starts_and_then_the_services(clocks: Clocks
         assert clocks.world.tasks(service) == (minimum, minimum)
         assert clocks.world.image(service) == pushed
     assert set(map(frozenset, clocks.suspended().values())) == {frozenset({False})}
+
+
+def test_the_handbook_s_commands_stop_the_stack_and_start_it(
+    clocks: Clocks, terminal: Terminal
+) -> None:
+    """docs/operate.md: at their end everything runs, with the image pushed."""
+    said = terminal.run(typed(block("operate.md", "make up SET=")))
+    assert "is stopped for the night" in said
+    until(lambda: clocks.state() == {"phase": "day", "waiting": []})
+    assert clocks.database() == "available"
+    for service in (*BACKEND, f"{PREFIX}-geoserver"):
+        minimum = clocks.world.services[service]["minimum"]
+        until(lambda service=service, minimum=minimum: clocks.world.tasks(service)[1] >= minimum)  # type: ignore[misc]

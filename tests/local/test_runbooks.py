@@ -1,0 +1,943 @@
+"""The commands of the handbook that change something are run, and leave what their pages promise.
+
+One stack, `production`, with its images and secrets. The steps go on from each other, in their
+order: what a page's block leaves is what the next one finds.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import images
+from local.account import HOME_REGION
+from tests.handbook.changing import line, pages, written
+from tests.handbook.shell import commands
+from tests.local.seen import Seen
+from tests.local.services import BY_HAND, until
+from tests.local.stack import ROOT, Local
+from tests.local.terminal import Terminal, block, typed
+
+STACK = "production"
+PREFIX = "otakaro-dt"
+CLUSTER = f"{PREFIX}-ecs"
+INSTANCE = f"{PREFIX}-pg"
+SERVICES = ("backend-celery", "backend-flask", "geoserver", "terriamap")
+
+
+class Site:
+    """The stack, an operator's terminal, and what AWS reports of both."""
+
+    def __init__(self, local: Local, terminal: Terminal) -> None:
+        self.local = local
+        self.terminal = terminal
+        self.notes: dict[str, Any] = {}  # of a step, for those after it
+        self.aws = local.aws
+
+    def up(self) -> None:
+        """Start the services: the secrets first, so that the pushes find them."""
+        ssm = self.aws("ssm")
+        for name in (*BY_HAND, "CESIUM_ACCESS_TOKEN", "LINZ_BASEMAPS_API_KEY"):
+            full = f"/{PREFIX}/{name}"
+            ssm.put_parameter(Name=full, Value="a key", Type="SecureString", Overwrite=True)
+        for service in ("backend", "geoserver", "terriamap"):
+            self.push(service, "first")
+        until(lambda: all(self.service(name)["runningCount"] for name in SERVICES))
+
+    def push(self, service: str, tag: str) -> str:
+        """Push a new image and return its digest."""
+        repository = f"{PREFIX}-{service}-ecr"
+        place = images.Target(
+            registry=f"127.0.0.1:{self.local.port}", repository=repository, tag=tag
+        )
+        with images.made(architecture="arm64", title=tag) as layout:
+            images.push_layout(layout, place)
+        return self.digest(repository, tag)
+
+    def digest(self, repository: str, tag: str) -> str:
+        """Return the digest that a tag names."""
+        found = self.aws("ecr").describe_images(
+            repositoryName=repository, imageIds=[{"imageTag": tag}]
+        )
+        return str(found["imageDetails"][0]["imageDigest"])
+
+    def service(self, name: str) -> dict[str, Any]:
+        """Return a service as ECS describes it."""
+        described = self.aws("ecs").describe_services(
+            cluster=CLUSTER, services=[f"{PREFIX}-{name}"]
+        )
+        found: dict[str, Any] = described["services"][0]
+        return found
+
+    def deployments(self, name: str) -> list[dict[str, Any]]:
+        """Return a service's deployments, the newest first."""
+        listed = self.aws("ecs").list_service_deployments(
+            cluster=CLUSTER, service=f"{PREFIX}-{name}"
+        )
+        found: list[dict[str, Any]] = listed["serviceDeployments"]
+        return found
+
+    def instance(self, name: str = INSTANCE) -> dict[str, Any]:
+        """Return a database instance as RDS describes it."""
+        rds = self.aws("rds")
+        found: dict[str, Any] = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][
+            0
+        ]
+        return found
+
+    def instances(self) -> set[str]:
+        """Return the names of all database instances."""
+        found = self.aws("rds").describe_db_instances()["DBInstances"]
+        return {each["DBInstanceIdentifier"] for each in found}
+
+    def redis(self) -> dict[str, Any]:
+        """Return the replication group."""
+        found: dict[str, Any] = self.aws("elasticache").describe_replication_groups()[
+            "ReplicationGroups"
+        ][0]
+        return found
+
+    def target(self, name: str) -> dict[str, Any]:
+        """Return a service's scalable target."""
+        found = self.aws("application-autoscaling").describe_scalable_targets(
+            ServiceNamespace="ecs", ResourceIds=[f"service/{CLUSTER}/{PREFIX}-{name}"]
+        )
+        described: dict[str, Any] = found["ScalableTargets"][0]
+        return described
+
+    def urn(self, ending: str) -> str:
+        """Return the URN of a resource in the state."""
+        (found,) = [each["urn"] for each in self.local.resources() if each["urn"].endswith(ending)]
+        return str(found)
+
+    def queue(self, name: str) -> str:
+        """Return a queue's URL."""
+        return str(self.aws("sqs").get_queue_url(QueueName=f"{PREFIX}-{name}")["QueueUrl"])
+
+    def waiting(self, name: str) -> int:
+        """Return how many messages a queue has."""
+        got = self.aws("sqs").get_queue_attributes(
+            QueueUrl=self.queue(name), AttributeNames=["All"]
+        )["Attributes"]
+        return int(got["ApproximateNumberOfMessages"])
+
+    def decisions(self) -> list[str]:
+        """Return what the rollout function decided, the newest last."""
+        pages = self.aws("logs").get_paginator("filter_log_events")
+        found = [
+            event["message"].rstrip()
+            for page in pages.paginate(logGroupName=f"/aws/lambda/{PREFIX}-rollout")
+            for event in page["events"]
+        ]
+        return [text for text in found if not text.startswith(("START ", "END ", "REPORT "))]
+
+    def variable(self, service: str, name: str) -> str:
+        """Return an environment variable of a service's containers."""
+        definition = self.aws("ecs").describe_task_definition(
+            taskDefinition=self.service(service)["taskDefinition"]
+        )["taskDefinition"]
+        values = {
+            each["name"]: each["value"]
+            for each in definition["containerDefinitions"][0]["environment"]
+        }
+        return str(values[name])
+
+
+def nothing(_site: Site) -> None:
+    """Leave everything as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A block of a page, or a command in a sentence, and the state that it promises."""
+
+    page: str  # in docs/
+    at: str  # which the block or command contains
+    then: Callable[[Site], None]
+    instead: Mapping[str, str | Callable[[Site], str]] = field(default_factory=dict)
+    before: Callable[[Site], None] = nothing  # brings the trouble about
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.at}"
+
+    def take(self, site: Site) -> None:
+        """Run the commands, with what a reader puts in."""
+        self.before(site)
+        words = {
+            word: value if isinstance(value, str) else value(site)
+            for word, value in self.instead.items()
+        }
+        site.notes["said"] = site.terminal.run(typed(block(self.page, self.at)), words)
+        self.then(site)
+
+
+# -- a bad deployment
+
+
+def a_worse_image(site: Site) -> None:
+    repository = f"{PREFIX}-backend-ecr"
+    site.notes["good"] = site.digest(repository, "live")
+    rolled = site.aws("ecr").describe_images(
+        repositoryName=repository, imageIds=[{"imageTag": "live"}]
+    )["imageDetails"][0]["imageTags"]
+    site.notes["rolled"] = next(tag for tag in rolled if tag.startswith("rolled-"))
+    site.notes["bad"] = site.push("backend", "second")
+    until(lambda: site.digest(repository, "live") == site.notes["bad"])
+
+
+def the_image_before(site: Site) -> None:
+    repository = f"{PREFIX}-backend-ecr"
+    until(lambda: site.digest(repository, "live") == site.notes["good"])
+    for name in ("backend-flask", "backend-celery"):
+        until(lambda name=name: site.deployments(name)[0]["status"] == "SUCCESSFUL")  # type: ignore[misc]
+
+
+def note_deployments(name: str) -> Callable[[Site], None]:
+    def note(site: Site) -> None:
+        site.notes["deployments"] = len(site.deployments(name))
+
+    return note
+
+
+def redeployed(name: str) -> Callable[[Site], None]:
+    def check(site: Site) -> None:
+        until(lambda: len(site.deployments(name)) > site.notes["deployments"])
+        until(lambda: site.deployments(name)[0]["status"] == "SUCCESSFUL")
+        assert site.service(name)["runningCount"] >= 1
+
+    return check
+
+
+def a_dead_letter(site: Site) -> None:
+    """Leave an old push in the queue of events that were never processed."""
+    repository = f"{PREFIX}-backend-ecr"
+    site.notes["decisions"] = len(site.decisions())
+    event = {
+        "source": "aws.ecr",
+        "detail-type": "ECR Image Action",
+        "time": "2026-01-01T00:00:00Z",
+        "detail": {
+            "action-type": "PUSH",
+            "result": "SUCCESS",
+            "repository-name": repository,
+            "image-tag": "first",
+            "image-digest": site.digest(repository, "first"),
+        },
+    }
+    site.aws("sqs").send_message(
+        QueueUrl=site.queue("rollout-images-failed.fifo"),
+        MessageBody=json.dumps(event),
+        MessageGroupId="one",
+        MessageDeduplicationId=str(time.monotonic()),
+    )
+
+
+def processed(site: Site) -> None:
+    """An old event changes nothing, by its own time."""
+    until(lambda: len(site.decisions()) > site.notes["decisions"])
+    assert "is older than" in site.decisions()[-1]
+    no_dead_letter(site)
+
+
+def no_dead_letter(site: Site) -> None:
+    until(lambda: site.waiting("rollout-images-failed.fifo") == 0)
+
+
+# -- the certificate
+
+
+def no_record(site: Site) -> None:
+    route53 = site.aws("route53")
+    (zone,) = [
+        each["Id"].rsplit("/", 1)[1]
+        for each in route53.list_hosted_zones()["HostedZones"]
+        if each["Name"] == "digitaltwins.nz."
+    ]
+    records = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    record = next(each for each in records if each["Type"] == "CNAME")
+    site.notes |= {"zone": zone, "record": record["Name"]}
+    change = {"Action": "DELETE", "ResourceRecordSet": record}
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
+
+
+def the_record(site: Site) -> None:
+    records = site.aws("route53").list_resource_record_sets(HostedZoneId=site.notes["zone"])
+    assert site.notes["record"] in {each["Name"] for each in records["ResourceRecordSets"]}
+
+
+def certificate(site: Site) -> str:
+    """Return the ARN of the certificate that CloudFront shows."""
+    found = site.aws("cloudfront").list_distributions()["DistributionList"]["Items"]
+    (arn,) = {each["ViewerCertificate"]["ACMCertificateArn"] for each in found}
+    return str(arn)
+
+
+def note_certificate(site: Site) -> None:
+    site.notes["certificate"] = certificate(site)
+
+
+def another_certificate(site: Site) -> None:
+    old, new = site.notes["certificate"], certificate(site)
+    assert new != old
+    acm = site.aws("acm", "us-east-1")
+    assert acm.describe_certificate(CertificateArn=new)["Certificate"]["Status"] == "ISSUED"
+    listed = acm.list_certificates()["CertificateSummaryList"]
+    assert old not in {each["CertificateArn"] for each in listed}
+
+
+# -- the bill
+
+
+def fewer_workers(site: Site) -> None:
+    assert site.target("backend-celery")["MaxCapacity"] == 2
+    until(lambda: site.service("backend-celery")["runningCount"] == 0)
+
+
+# -- the database
+
+
+def a_larger_disk(site: Site) -> None:
+    assert site.instance()["AllocatedStorage"] == 60
+    assert site.local.deployed("aws:rds/instance:Instance")[0].inputs["maxAllocatedStorage"] == 200
+    assert nothing_to_do(site)
+
+
+def a_larger_class(site: Site) -> None:
+    until(lambda: site.instance()["DBInstanceStatus"] == "available")
+    assert site.instance()["DBInstanceClass"] == "db.t4g.medium"
+    assert not site.instance().get("PendingModifiedValues")
+
+
+def stopped(site: Site) -> None:
+    site.aws("rds").stop_db_instance(DBInstanceIdentifier=INSTANCE)
+    until(lambda: site.instance()["DBInstanceStatus"] == "stopped")
+    site.terminal.run(f"ID={INSTANCE}")
+
+
+def started(site: Site) -> None:
+    until(lambda: site.instance()["DBInstanceStatus"] == "available")
+
+
+def snapshot(name: str) -> Callable[[Site], None]:
+    def check(site: Site) -> None:
+        found = site.aws("rds").describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"]
+        assert [each["Status"] for each in found] == ["available"]
+
+    return check
+
+
+# -- notifications
+
+
+def subscribed(site: Site) -> None:
+    topics = site.aws("sns").list_topics()["Topics"]
+    (topic,) = [
+        each["TopicArn"] for each in topics if each["TopicArn"].endswith(f"{PREFIX}-alarms")
+    ]
+    found = site.aws("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert "team@digitaltwins.nz" in {each["Endpoint"] for each in found}
+    site.notes["topic"] = topic
+
+
+def rings(site: Site) -> None:
+    found = site.aws("cloudwatch").describe_alarms(AlarmNames=[f"{PREFIX}-alarm-redis-1-memory"])[
+        "MetricAlarms"
+    ]
+    assert [each["StateValue"] for each in found] == ["ALARM"]
+
+
+# -- the queue
+
+
+def more_workers(site: Site) -> None:
+    assert site.target("backend-celery")["MaxCapacity"] == 8
+    providers = site.service("backend-celery").get("capacityProviderStrategy") or []
+    assert "FARGATE_SPOT" not in {each["capacityProvider"] for each in providers}
+
+
+def four_workers(site: Site) -> None:
+    until(lambda: site.service("backend-celery")["runningCount"] == 4)
+
+
+def a_task(site: Site) -> str:
+    found = site.aws("ecs").list_tasks(cluster=CLUSTER, serviceName=f"{PREFIX}-backend-celery")
+    site.notes["task"] = found["taskArns"][0]
+    return str(site.notes["task"])
+
+
+def the_task_is_stopped(site: Site) -> None:
+    found = site.aws("ecs").describe_tasks(cluster=CLUSTER, tasks=[site.notes["task"]])
+    assert [each["stoppedReason"] for each in found["tasks"]] == ["hangs"]
+
+
+def a_larger_node(site: Site) -> None:
+    assert site.redis()["CacheNodeType"] == "cache.t4g.small"
+
+
+# -- a zone
+
+
+def two_gateways(site: Site) -> None:
+    found = site.aws("ec2").describe_nat_gateways()["NatGateways"]
+    there = [each["SubnetId"] for each in found if each["State"] == "available"]
+    assert len(there) == len(set(there)) == 2
+
+
+# -- secrets
+
+
+def password_changed(site: Site) -> None:
+    parameter = site.aws("ssm").get_parameter(
+        Name=f"/{PREFIX}/POSTGRES_PASSWORD", WithDecryption=True
+    )
+    assert parameter["Parameter"]["Value"] == "anotherPassword1"
+
+
+def note_edge(site: Site) -> None:
+    site.notes["edge"] = edge_functions(site)
+
+
+def edge_functions(site: Site) -> set[str]:
+    """Return the function versions that the distributions run."""
+    found = site.aws("cloudfront").list_distributions()["DistributionList"]["Items"]
+    return {
+        association["LambdaFunctionARN"]
+        for each in found
+        for association in each["DefaultCacheBehavior"]["LambdaFunctionAssociations"].get(
+            "Items", []
+        )
+    }
+
+
+def another_edge(site: Site) -> None:
+    assert not edge_functions(site) & site.notes["edge"]
+
+
+def note_admin(site: Site) -> None:
+    site.notes["admin"] = admin(site)
+
+
+def admin(site: Site) -> str:
+    found = site.aws("ssm").get_parameter(
+        Name=f"/{PREFIX}/GEOSERVER_ADMIN_PASSWORD", WithDecryption=True
+    )
+    return str(found["Parameter"]["Value"])
+
+
+def another_admin(site: Site) -> None:
+    assert admin(site) not in (site.notes["admin"], "placeholder")
+
+
+def edited(site: Site) -> None:
+    found = site.aws("ssm").get_parameter(Name=f"/{PREFIX}/LINZ_API_KEY", WithDecryption=True)
+    assert found["Parameter"]["Value"] == "another-key"
+
+
+def a_key(site: Site) -> str:
+    iam = site.aws("iam")
+    iam.create_user(UserName="anna")
+    return str(iam.create_access_key(UserName="anna")["AccessKey"]["AccessKeyId"])
+
+
+def inactive(site: Site) -> None:
+    found = site.aws("iam").list_access_keys(UserName="anna")["AccessKeyMetadata"]
+    assert [each["Status"] for each in found] == ["Inactive"]
+
+
+# -- the site
+
+
+def firewalls(site: Site) -> set[str]:
+    """Return the web ACLs of the distributions."""
+    found = site.aws("cloudfront").list_distributions()["DistributionList"]["Items"]
+    return {each["WebACLId"] for each in found}
+
+
+def a_firewall(site: Site) -> None:
+    assert "" not in firewalls(site)
+
+
+def more_memory(site: Site) -> None:
+    definition = site.aws("ecs").describe_task_definition(
+        taskDefinition=site.service("geoserver")["taskDefinition"]
+    )["taskDefinition"]
+    assert definition["memory"] == "8192"
+    assert firewalls(site) == {""}
+
+
+# -- upgrades
+
+
+def trial_over(site: Site) -> None:
+    assert site.instances() == {INSTANCE}
+
+
+def upgraded(site: Site) -> None:
+    until(lambda: site.instance()["EngineVersion"].startswith("18"))
+
+
+def upgrade_over(site: Site) -> None:
+    groups = site.aws("rds").describe_db_parameter_groups()["DBParameterGroups"]
+    assert f"{INSTANCE}-17" not in {each["DBParameterGroupName"] for each in groups}
+    assert nothing_to_do(site)
+
+
+def scripts(site: Site) -> None:
+    client = site.aws("cloudfront")
+    listed = client.list_response_headers_policies(Type="custom")["ResponseHeadersPolicyList"]
+    policies = json.dumps(listed["Items"], default=str)
+    assert "scripts.example.nz" in policies
+
+
+# -- restoring
+
+
+def protected(site: Site) -> None:
+    """A protected database is not replaced by a restored one."""
+    said = site.local.run("preview", "--set", "databaseRestoreFrom=before-18")
+    assert said.returncode == 1
+    assert "protect" in said.stderr
+    assert site.instances() == {INSTANCE}
+
+
+def released(site: Site) -> None:
+    (state,) = site.local.resources("aws:rds/instance:Instance")
+    assert not state.get("protect")
+    assert site.instance()["DeletionProtection"] is True
+
+
+def restored(site: Site) -> None:
+    (new,) = site.instances() - {INSTANCE}
+    site.notes["restored"] = new
+    assert site.instance()["DeletionProtection"] is True
+    assert site.instance(new)["StorageEncrypted"] is True
+    site.terminal.run("pulumi up")
+    (state,) = site.local.resources("aws:rds/instance:Instance")
+    assert (state["protect"], state["retainOnDelete"]) == (True, True)
+    (alias,) = [
+        each
+        for each in site.local.deployed("aws:servicediscovery/instance:Instance")
+        if each.name == f"{INSTANCE}-name"
+    ]
+    assert alias.inputs["attributes"] == {
+        "AWS_INSTANCE_CNAME": site.instance(new)["Endpoint"]["Address"]
+    }
+    assert nothing_to_do(site)
+
+
+def the_old_one_is_gone(site: Site) -> None:
+    assert site.instances() == {site.notes["restored"]}
+    snapshot(f"{INSTANCE}-last")(site)
+
+
+def disk(site: Site) -> None:
+    """Give the terminal the variables of the page's second step."""
+    site.terminal.run(typed(block("restore.md", "list-recovery-points")).split("aws backup")[0])
+
+
+def looked(site: Site) -> None:
+    found = site.aws("ecs").list_task_definitions(familyPrefix=f"{PREFIX}-look")
+    assert len(found["taskDefinitionArns"]) == 1
+
+
+def looked_away(site: Site) -> None:
+    found = site.aws("ecs").list_task_definitions(familyPrefix=f"{PREFIX}-look", status="ACTIVE")
+    assert found["taskDefinitionArns"] == []
+    assert roots(site) == {"/stored_data", "/stored_data/geoserver"}
+
+
+def roots(site: Site) -> set[str]:
+    """Return the directories that access points open."""
+    points = site.aws("efs").describe_access_points()["AccessPoints"]
+    return {point["RootDirectory"]["Path"] for point in points}
+
+
+def restored_files(site: Site) -> None:
+    assert all(path.startswith("/aws-backup-restore_2026-11-20") for path in roots(site))
+
+
+def old_files(site: Site) -> None:
+    site.terminal.run("pulumi up")
+    assert not any(path.startswith("/aws-backup-restore") for path in roots(site))
+
+
+# -- the state
+
+
+def a_damaged_state(site: Site) -> None:
+    s3 = site.local.account.client("s3")
+    bucket, key = f"{PREFIX}-pulumi-state", ".pulumi/stacks/otakaro/production.json"
+    place = {"Bucket": bucket, "Key": key}
+    region = {"LocationConstraint": s3.meta.region_name}
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=region)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    site.notes["version"] = s3.put_object(**place, Body=site.local.state().encode())["VersionId"]
+    s3.put_object(**place, Body=b"{")
+    site.notes["object"] = place
+
+
+def the_state_before(site: Site) -> None:
+    body = site.aws("s3").get_object(**site.notes["object"])["Body"].read()
+    assert len(json.loads(body)["checkpoint"]["latest"]["resources"]) > 200
+
+
+def a_lost_state(site: Site) -> None:
+    site.notes["before"] = site.local.resources()
+    site.terminal.run("pulumi stack export --file before.json")
+    for file in (site.local.folder / "state" / ".pulumi" / "stacks" / "otakaro").iterdir():
+        file.unlink()
+
+
+def nothing_was_lost(site: Site) -> None:
+    assert site.local.did() == {}  # in the preview
+    assert len(site.local.resources()) == len(site.notes["before"])
+
+
+def nothing_to_do(site: Site) -> bool:
+    """Return whether a preview, with the settings so far, finds nothing to change."""
+    site.terminal.run("pulumi preview")
+    return site.local.did() == {}
+
+
+STEPS = (
+    Step(
+        page="runbooks/bad-deploy.md",
+        at="aws ecr put-image",
+        before=a_worse_image,
+        instead={"rolled-20261120T031500Z": lambda site: str(site.notes["rolled"])},
+        then=the_image_before,
+    ),
+    Step(
+        page="runbooks/bad-deploy.md",
+        at="--force-new-deployment --desired-count 1",
+        before=note_deployments("geoserver"),
+        then=redeployed("geoserver"),
+    ),
+    Step(
+        page="runbooks/bad-deploy.md",
+        at="aws sqs start-message-move-task",
+        before=a_dead_letter,
+        then=processed,
+    ),
+    Step(
+        page="runbooks/bad-deploy.md",
+        at="aws sqs purge-queue",
+        before=a_dead_letter,
+        then=no_dead_letter,
+    ),
+    Step(
+        page="runbooks/certificate.md",
+        at="ResourceRecordSets[?Type=='CNAME']",
+        before=no_record,
+        instead={"ZONE": lambda site: str(site.notes["zone"])},
+        then=the_record,
+    ),
+    Step(
+        page="runbooks/certificate.md",
+        at="pulumi up --replace",
+        before=note_certificate,
+        instead={"urn:…::otakaro-dt-cert-us-east-1": lambda site: site.urn("-cert-us-east-1")},
+        then=another_certificate,
+    ),
+    Step(page="runbooks/cost.md", at="pulumi config set celeryMax 2", then=fewer_workers),
+    Step(page="runbooks/database.md", at="start-db-instance", before=stopped, then=started),
+    Step(
+        page="runbooks/database.md",
+        at="aws rds create-db-snapshot",
+        then=snapshot(f"{INSTANCE}-by-hand"),
+    ),
+    Step(page="runbooks/database.md", at="--allocated-storage 60", then=nothing),
+    Step(page="runbooks/database.md", at="pulumi config set databaseStorage", then=a_larger_disk),
+    Step(
+        page="runbooks/database.md",
+        at="pulumi config set databaseInstanceClass",
+        then=a_larger_class,
+    ),
+    Step(
+        page="runbooks/disk.md",
+        at="make restart",
+        before=note_deployments("geoserver"),
+        then=redeployed("geoserver"),
+    ),
+    Step(page="runbooks/notifications.md", at="pulumi config set alarmEmail", then=subscribed),
+    Step(
+        page="runbooks/notifications.md",
+        at="aws sns subscribe",
+        before=lambda site: void(site.terminal.run(f"TOPIC={site.notes['topic']}")),
+        then=subscribed,
+    ),
+    Step(page="runbooks/notifications.md", at="aws sns publish", then=rings),
+    Step(page="runbooks/queue.md", at="pulumi config set celeryMax 8", then=more_workers),
+    Step(page="runbooks/queue.md", at="--desired-count 4", then=four_workers),
+    Step(
+        page="runbooks/queue.md",
+        at="make restart SERVICE=backend-celery",
+        before=note_deployments("backend-celery"),
+        then=redeployed("backend-celery"),
+    ),
+    Step(
+        page="runbooks/queue.md",
+        at="aws ecs stop-task",
+        instead={"arn:aws:ecs:…": a_task},
+        then=the_task_is_stopped,
+    ),
+    Step(page="runbooks/queue.md", at="pulumi config set redisNodeType", then=a_larger_node),
+    Step(
+        page="runbooks/region.md",
+        at="pulumi config set natGateways 2",
+        before=lambda site: void(site.terminal.run("pulumi config set firewall true")),
+        then=two_gateways,
+    ),
+    Step(
+        page="runbooks/secrets.md",
+        at="pulumi config set --secret databasePassword",
+        instead={"databasePassword": "databasePassword anotherPassword1"},
+        then=password_changed,
+    ),
+    Step(
+        page="runbooks/secrets.md",
+        at="pulumi config set --secret basicAuthPassword",
+        before=note_edge,
+        instead={"basicAuthPassword": "basicAuthPassword another-word-for-visitors"},
+        then=another_edge,
+    ),
+    Step(
+        page="runbooks/secrets.md",
+        at="pulumi up --replace",
+        before=note_admin,
+        instead={
+            "urn:…RandomPassword::otakaro-dt-secrets-GEOSERVER_ADMIN_PASSWORD": lambda site: (
+                site.urn("RandomPassword::otakaro-dt-secrets-GEOSERVER_ADMIN_PASSWORD")
+            )
+        },
+        then=another_admin,
+    ),
+    Step(page="runbooks/secrets.md", at="pulumi config set geoserverAdminOpen true", then=nothing),
+    Step(
+        page="runbooks/secrets.md",
+        at="pulumi config set originSecret 2",
+        before=note_edge,
+        then=another_edge,  # which lets the administrator in
+    ),
+    Step(
+        page="runbooks/secrets.md",
+        at="pulumi config set originSecret 3",
+        before=lambda site: void(site.terminal.run("pulumi config rm geoserverAdminOpen")),
+        then=lambda site: void(nothing_to_do(site)),
+    ),
+    Step(
+        page="runbooks/secrets.md",
+        at="aws ssm put-parameter",
+        instead={"--value …": "--value another-key"},
+        then=edited,
+    ),
+    Step(
+        page="runbooks/secrets.md",
+        at="aws iam update-access-key",
+        instead={"AKIA…": a_key, "NAME": "anna"},
+        then=inactive,
+    ),
+    Step(
+        page="runbooks/site-down.md",
+        at="make restart",
+        before=note_deployments("geoserver"),
+        then=redeployed("geoserver"),
+    ),
+    Step(
+        page="runbooks/site-down.md",
+        at="pulumi config set firewall false",
+        before=a_firewall,
+        then=nothing,
+    ),
+    Step(page="runbooks/site-down.md", at="pulumi config set geoserverMemory", then=more_memory),
+    Step(page="upgrades.md", at="restore-db-instance-from-db-snapshot", then=trial_over),
+    Step(page="upgrades.md", at="--db-snapshot-identifier before-18", then=snapshot("before-18")),
+    Step(page="upgrades.md", at="pulumi config set databaseEngineVersion 18", then=upgraded),
+    Step(page="upgrades.md", at="pulumi up --refresh", then=upgrade_over),
+    Step(page="upgrades.md", at="pulumi config set --path", then=scripts),
+    Step(
+        page="restore.md",
+        at="pulumi state unprotect 'urn",
+        before=protected,
+        instead={"urn:…::otakaro-dt-pg": lambda site: site.urn(f"::{INSTANCE}")},
+        then=released,
+    ),
+    Step(
+        page="restore.md",
+        at="pulumi config set databaseRestoreFrom",
+        instead={"2026-11-20T03:00:00Z": lambda _site: time.strftime("%FT%TZ", time.gmtime())},
+        then=restored,
+    ),
+    Step(page="restore.md", at="aws rds delete-db-instance", then=the_old_one_is_gone),
+    Step(page="restore.md", at="aws efs create-access-point", before=disk, then=looked),
+    Step(page="restore.md", at="aws efs delete-access-point", then=looked_away),
+    Step(page="restore.md", at="pulumi config set filesRoot", then=restored_files),
+    Step(page="restore.md", at="pulumi config rm filesRoot", then=old_files),
+    Step(
+        page="restore.md",
+        at="aws s3api copy-object",
+        before=a_damaged_state,
+        instead={"versionId=…": lambda site: f"versionId={site.notes['version']}"},
+        then=the_state_before,
+    ),
+    Step(
+        page="restore.md",
+        at="pulumi stack init production",
+        before=a_lost_state,
+        then=nothing_was_lost,
+    ),
+)
+# Changing commands that no step runs, by their beginning, and why.
+LEFT: Mapping[str, str] = {
+    "git revert": "it changes the checkout; the `pulumi up` after it is run by other steps",
+    "aws budgets create-budget": "named without arguments, for an account that is not the stack's",
+    "aws rds copy-db-snapshot": "named without arguments, for another region",
+    "aws backup start-backup-job": "its vault is made by AWS with a disk's automatic backups",
+    "aws backup start-restore-job": "the recovery points are AWS Backup's, which no emulator has",
+    "pulumi up --target": "for the hours in which us-east-1 does not answer",
+    "pulumi stack change-secrets-provider": "it prompts for both passphrases, on a terminal alone",
+    "pulumi stack init rescue": "a second stack; two at once are in test_edge.py",
+    "pulumi import": "test_moving.py imports a stack's resources from docs/adopt.json",
+    "pulumi config set databaseEngineVersion 17": "the step for 18, with another number",
+    "pulumi config rm --path basicAuthUsers": "`local` keeps no secret that is part of a setting",
+    "make wake ACCOUNT=aws": "`make wake` is run, and another command with ACCOUNT=aws",
+    "make sleep ACCOUNT=aws": "`make sleep` is run, and another command with ACCOUNT=aws",
+    "make up STACK=production": "it is how these tests begin",
+    "make reset": "the page says to leave it out",
+}
+# Blocks that other modules run, and which.
+ELSEWHERE = (
+    ("operate.md", "pulumi config set otakaro:runningHours", "test_running_hours.py"),
+    ("operate.md", "make up SET=", "test_running_hours.py"),
+)
+
+
+def void(_value: object) -> None:
+    """Discard a value."""
+
+
+@pytest.fixture(scope="module")
+def deployed(local: Local) -> Local:
+    """The stack, deployed once."""
+    local.do("up")
+    return local
+
+
+class TestSeen(Seen):
+    """Right after the first `up`."""
+
+
+def test_up_again_changes_nothing(deployed: Local) -> None:
+    assert deployed.do("up") == {}
+
+
+def test_down_is_refused_with_the_way_to_lift_the_protection(deployed: Local) -> None:
+    before = deployed.resources()
+    said = deployed.run("down")
+    assert said.returncode == 1
+    assert "resources are protected" in said.stderr
+    assert INSTANCE in said.stderr
+    assert "make up STACK=production SET=protectData=false" in said.stderr
+    assert deployed.resources() == before
+
+
+@pytest.fixture(scope="module")
+def site(deployed: Local, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The stack with running services, and a terminal."""
+    local = deployed
+    found = Site(local, Terminal(local, tmp_path_factory.mktemp("terminal")))
+    found.up()
+    return found
+
+
+@pytest.mark.parametrize("step", STEPS, ids=str)
+def test_a_page_s_commands_bring_about_what_it_promises(site: Site, step: Step) -> None:
+    step.take(site)
+
+
+def test_a_damaged_state_in_the_bucket_is_replaced_by_its_version_before(
+    site: Site, tmp_path: Path
+) -> None:
+    """The engine itself reads the state from the bucket, before and after."""
+    local, copy = site.local, tmp_path / "state.json"
+    local.pulumi("stack", "export", "--stack", STACK, "--file", str(copy))
+    place, endpoint = site.notes["object"], f"127.0.0.1:{local.port}"
+    there = {
+        "PULUMI_BACKEND_URL": (
+            f"s3://{place['Bucket']}?endpoint={endpoint}&disableSSL=true&s3ForcePathStyle=true"
+            f"&region={HOME_REGION}"
+        ),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    s3 = site.aws("s3")
+    s3.delete_object(**place)
+    local.pulumi("stack", "init", STACK, "--secrets-provider", "passphrase", **there)
+    local.pulumi("stack", "import", "--stack", STACK, "--file", str(copy), **there)
+    shown = ("stack", "export", "--show-secrets", "--stack", STACK)  # each encrypts them again
+    wanted = json.loads(local.pulumi(*shown, **there))
+    s3.put_object(**place, Body=b"{")
+    versions = s3.list_object_versions(Bucket=place["Bucket"], Prefix=place["Key"])["Versions"]
+    good = next(
+        each["VersionId"]
+        for each in versions
+        if each["Key"] == place["Key"] and not each["IsLatest"]
+    )
+    s3.copy_object(**place, CopySource={**place, "VersionId": good})
+    again = json.loads(local.pulumi(*shown, **there))
+    assert again == wanted
+    assert len(again["deployment"]["resources"]) > 200
+
+
+def test_after_that_only_what_is_meant_to_stay_stays(site: Site) -> None:
+    """In the end, the protection lifted, nothing is left but what the stack keeps on purpose."""
+    site.terminal.run("pulumi config set protectData false\npulumi up")
+    assert set(site.local.did().values()) <= {"update"}
+    (database,) = site.local.deployed("aws:rds/instance:Instance")
+    rds = site.aws("rds")
+    for name in (f"{INSTANCE}-by-hand", "before-trial", "before-18", f"{INSTANCE}-last"):
+        rds.delete_db_snapshot(DBSnapshotIdentifier=name)
+    s3, bucket = site.aws("s3"), site.notes["object"]["Bucket"]
+    for each in s3.list_object_versions(Bucket=bucket)["Versions"]:
+        s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+    s3.delete_bucket(Bucket=bucket)
+    said = site.local.run("down")
+    assert said.returncode == 0, said.stdout + said.stderr
+    kept = [text for text in said.stdout.splitlines() if text.startswith("kept on purpose")]
+    assert any(database.inputs["finalSnapshotIdentifier"] in text for text in kept)
+    assert all("basic-auth" in text or "-final" in text for text in kept), kept
+    assert site.local.resources() == []
+
+
+def run() -> set[str]:
+    """Return the commands that the steps and other modules run."""
+    places = [(step.page, step.at) for step in STEPS]
+    places += [(page, at) for page, at, _ in ELSEWHERE]
+    return {line(command) for place in places for command in commands(typed(block(*place)))}
+
+
+@pytest.mark.parametrize(("page", "at", "module"), ELSEWHERE)
+def test_another_module_runs_a_block_of_its_own(page: str, at: str, module: str) -> None:
+    text = (ROOT / "tests" / "local" / module).read_text(encoding="utf-8")
+    assert f'block("{page}", "{at}")' in text
+
+
+def test_every_changing_command_is_run_or_listed_with_the_reason() -> None:
+    ran = run()
+    missing = [
+        str(each)
+        for page in pages()
+        for each in written(page)
+        if not any(command.startswith(line(each.command)) for command in ran)
+        and not any(line(each.command).startswith(begin) for begin in LEFT)
+    ]
+    assert not missing, "\n".join(missing)
+
+
+def test_no_reason_is_left_over() -> None:
+    lines = [line(each.command) for page in pages() for each in written(page)]
+    assert [begin for begin in LEFT if not any(text.startswith(begin) for text in lines)] == []
