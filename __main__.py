@@ -427,9 +427,7 @@ rollout = Rollout(
         region=settings.region,
         account_id=account,
         cluster=platform.cluster,
-        services=[
-            Rolled(service=service, start=size.desired) for service, size in running.values()
-        ],
+        services=[Rolled(service=service, size=size) for service, size in running.values()],
         topic_arn=notifications.topic_arn,
         log_retention_days=settings.log_retention_days,
         hours=hours,

@@ -220,7 +220,7 @@ class Backend(ComponentResource):
             ),
             child,
         )
-        if self.worker.scaling is not None:
+        if self.worker.scales:
             self._scale_by_queue(f"{name}-celery-queue", self.worker.scaling)
         self.register_outputs({"redis": self.redis.host})
 

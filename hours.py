@@ -12,8 +12,6 @@ from policies import policy, statement, trust_for
 from postgres import PostgresInstance
 from running_hours import RunningHours, clock
 
-# Between two looks whether tasks have ended, or the database has started.
-_LOOK = "rate(5 minutes)"
 # An order that comes later than this is none any more (EventBridge Scheduler tries again until
 # then).
 _LATE = 3600  # s
@@ -90,7 +88,6 @@ class Hours(ComponentResource):
         for order, when in {
             "Start": _daily(hours.start, hours.days),
             "Stop": _daily(hours.stop, hours.days),
-            "Look": _LOOK,
         }.items():
             name = f"{self._name}-{order.lower()}"
             scheduler.Schedule(

@@ -34,6 +34,24 @@ def listen(take: Callable[[str, list[str]], None]) -> None:
     _replace(logs, "_fanout_to_subscription_filters", told)
 
 
+def alarms(take: Callable[[str, str], None]) -> None:
+    """Tell `take` of each action of an alarm that goes into ALARM: the region and the action's ARN.
+
+    ministack itself knows topics alone.
+    """
+    metrics = _service("cloudwatch")
+    region = importlib.import_module("ministack.core.responses").get_region
+    dispatch = metrics._dispatch_alarm_actions
+
+    def told(alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
+        dispatch(alarm, old, new, reason)
+        if new == "ALARM" and alarm.get("ActionsEnabled", True):
+            for action in alarm.get("AlarmActions") or []:
+                take(region(), action)
+
+    _replace(metrics, "_dispatch_alarm_actions", told)
+
+
 def _service(name: str) -> ModuleType:
     return importlib.import_module(f"ministack.services.{name}")
 

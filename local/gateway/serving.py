@@ -56,14 +56,14 @@ class Gateway:
         self._databases = Databases(app, clients, self._background, home)
         self._creations = Creations()
         self._schedules = Schedules(account, clients, self._background, self.bus, cron)
-        self._scaling = Scaling(account)
+        self.scaling = Scaling(account, clients, self._background, self._deployments.resize)
         self.metrics = Metrics(clients, self._background)
         self._names = Names(clients, region)
         self._part = Part.union(
             self._deployments.part,
             self._images.part,
             Parameters(account, self.bus).part,
-            self._scaling.part,
+            self.scaling.part,
             Redrive(clients, self._background).part,
         )
         self._background.start()
@@ -113,7 +113,7 @@ class Gateway:
                 self._creations.clear()
                 self._databases.clear()
                 self._schedules.clear()
-                self._scaling.clear()
+                self.scaling.clear()
 
     def _concerned(self, key: tuple[str, str], *, own: bool) -> bool:
         part = self._part

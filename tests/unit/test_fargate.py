@@ -98,6 +98,10 @@ def test_nothing_else_is_ignored_but_secrets_that_people_edit(stack: Recording) 
     }
     assert ignored == {
         ("aws:ecs/service:Service", "desiredCount"),
+        # The rollout function's: an update would send the minimum that Pulumi knows.
+        ("aws:appautoscaling/target:Target", "minCapacity"),
+        ("aws:appautoscaling/target:Target", "maxCapacity"),
+        ("aws:appautoscaling/target:Target", "suspendedState"),
         # An update of any other would send the value that Pulumi knows, the placeholder.
         *(("aws:ssm/parameter:Parameter", key) for key in WRITTEN_TOGETHER),
     }
@@ -440,19 +444,24 @@ def test_a_shell_in_a_task_is_possible_only_where_the_setting_says(
 
 
 @pytest.mark.parametrize(
-    ("name", "least", "most"),
-    [("terriamap", 1, 3), ("backend-flask", 1, 3), ("backend-celery", 2, 4)],
+    ("name", "most"), [("terriamap", 3), ("backend-flask", 3), ("backend-celery", 4)]
 )
-def test_a_service_scales_with_its_cpu_within_its_bounds(
-    production: Recording, name: str, least: int, most: int
+def test_a_service_scales_with_its_cpu_from_when_the_rollout_function_lets_it(
+    production: Recording, name: str, most: int
 ) -> None:
+    """Registered with a minimum, or without a suspension, it would start tasks at once."""
     target = production["appautoscaling/target:Target"][f"otakaro-dt-{name}"]
     assert target == {
         "serviceNamespace": "ecs",
         "resourceId": f"service/otakaro-dt-ecs/otakaro-dt-{name}",
         "scalableDimension": "ecs:service:DesiredCount",
-        "minCapacity": least,
+        "minCapacity": 0,
         "maxCapacity": most,
+        "suspendedState": {
+            "dynamicScalingInSuspended": True,
+            "dynamicScalingOutSuspended": True,
+            "scheduledScalingSuspended": False,
+        },
     }
     policy = production["appautoscaling/policy:Policy"][f"otakaro-dt-{name}-cpu"]
     assert policy["resourceId"] == target["resourceId"]
@@ -492,11 +501,15 @@ def test_nothing_else_scales_with_requests(production: Recording) -> None:
     }
 
 
-def test_what_has_one_number_of_tasks_is_not_scaled(
+def test_what_has_one_number_of_tasks_is_not_scaled_but_can_be_stopped(
     production: Recording, switched: Recording
 ) -> None:
-    assert "otakaro-dt-geoserver" not in production["appautoscaling/target:Target"]
-    assert "a2345678901234-terriamap" not in switched["appautoscaling/target:Target"]
+    policies = set(production["appautoscaling/policy:Policy"])
+    assert not {name for name in policies if "geoserver" in name}
+    for stack in (production, switched):
+        names = {one["resourceId"] for one in stack["appautoscaling/target:Target"].values()}
+        services = stack["ecs/service:Service"].values()
+        assert {name.rpartition("/")[2] for name in names} == {one["name"] for one in services}
     assert not [n for n in switched["appautoscaling/policy:Policy"] if "terriamap" in n]
 
 
