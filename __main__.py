@@ -495,6 +495,7 @@ Dashboard(
         traffic=sites,
         cluster=platform.cluster,
         services={key: service for key, (service, _) in running.items()},
+        queue=backend.queue,
         rollout_log=rollout.function.log_group,
     ),
 )

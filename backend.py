@@ -11,7 +11,6 @@ from pulumi_aws import appautoscaling, cloudwatch, elasticache
 from pulumi_aws.appautoscaling import (
     PolicyStepScalingPolicyConfigurationStepAdjustmentArgsDict as StepAdjustment,
 )
-from pulumi_aws.cloudwatch import MetricAlarmMetricQueryArgsDict as MetricQuery
 
 from alb import Route
 from efs import Folder
@@ -278,18 +277,6 @@ class Backend(ComponentResource):
                 opts=child,
             )
 
-        def jobs(key: str, metric: str) -> MetricQuery:
-            return {
-                "id": key,
-                "metric": {
-                    "namespace": self.queue.namespace,
-                    "metric_name": metric,
-                    "dimensions": self.queue.dimensions,
-                    "stat": "Maximum",
-                    "period": 60,
-                },
-            }
-
         more = steps(
             name,
             "Minimum",
@@ -324,11 +311,11 @@ class Backend(ComponentResource):
         cloudwatch.MetricAlarm(
             idle,
             alarm_description="No job waits or runs: scaling removes a worker",
-            metric_queries=[
-                jobs("waiting", self.queue.metric),
-                jobs("running", self.queue.running_metric),
-                {"id": "jobs", "expression": "waiting + running", "return_data": True},
-            ],
+            namespace=self.queue.namespace,
+            metric_name=self.queue.unfinished_metric,
+            dimensions=self.queue.dimensions,
+            statistic="Maximum",
+            period=60,
             evaluation_periods=_IDLE,
             comparison_operator="LessThanThreshold",
             threshold=1.0,

@@ -15,6 +15,7 @@ from settings import RedisTls
 NAMESPACE: Final = "Otakaro/Celery"
 METRIC: Final = "QueueLength"  # jobs that wait
 RUNNING_METRIC: Final = "RunningJobs"
+UNFINISHED_METRIC: Final = "UnfinishedJobs"  # both together
 _TIMEOUT: Final = 20  # s; Redis is given five, twice with TLS
 
 
@@ -48,6 +49,7 @@ class QueueLength(ComponentResource):
         self.namespace: Final = NAMESPACE
         self.metric: Final = METRIC
         self.running_metric: Final = RUNNING_METRIC
+        self.unfinished_metric: Final = UNFINISHED_METRIC
         self.dimensions: Final[Mapping[str, str]] = {"Queue": args.queue, "Stack": args.stack}
 
         self.function = Function(

@@ -11,8 +11,9 @@ that still count. A worker that died has left its job in the set, for an hour at
 priorities would lie in further lists; the application has none.
 
 The numbers are written to the log in CloudWatch's embedded metric format, from which CloudWatch
-makes the metrics QueueLength and RunningJobs. Logs leave a function without its network, so the
-function needs no way to AWS and no permission but its log's: a VPC without any way out will do.
+makes the metrics QueueLength, RunningJobs and, the sum of both, UnfinishedJobs. Logs leave a
+function without its network, so the function needs no way to AWS and no permission but its log's: a
+VPC without any way out will do.
 """
 
 import json
@@ -31,7 +32,7 @@ class RedisError(Exception):
 
 
 def handler(_event: object, _context: object) -> dict[str, int]:
-    """Write both numbers as metrics, and return them."""
+    """Write the numbers as metrics, and return them."""
     queue = os.environ["QUEUE"]
     waiting, running = measure(
         os.environ["HOST"],
@@ -86,7 +87,11 @@ def metrics(
     namespace: str, queue: str, stack: str, waiting: int, running: int
 ) -> dict[str, object]:
     """Return the log entry (CloudWatch user guide, "Specification: Embedded metric format")."""
-    values = {"QueueLength": waiting, "RunningJobs": running}
+    values = {
+        "QueueLength": waiting,
+        "RunningJobs": running,
+        "UnfinishedJobs": waiting + running,
+    }
     return {
         "_aws": {
             "Timestamp": int(time.time() * 1000),

@@ -222,15 +222,9 @@ def test_the_queue_only_adds_workers_and_many_jobs_two_at_once(production: Recor
 
 def test_workers_are_removed_one_by_one_when_no_job_waits_or_runs(production: Recording) -> None:
     alarm = production["cloudwatch/metricAlarm:MetricAlarm"]["otakaro-dt-backend-celery-idle"]
-    *parts, sum_ = alarm["metricQueries"]
-    assert {part["id"]: part["metric"]["metricName"] for part in parts} == {
-        "waiting": "QueueLength",
-        "running": "RunningJobs",
-    }
-    for part in parts:
-        assert (part["metric"]["stat"], part["metric"]["period"]) == ("Maximum", 60)
-        assert part["metric"]["dimensions"] == {"Queue": "celery", "Stack": "otakaro-dt"}
-    assert (sum_["expression"], sum_["returnData"]) == ("waiting + running", True)
+    assert (alarm["namespace"], alarm["metricName"]) == ("Otakaro/Celery", "UnfinishedJobs")
+    assert alarm["dimensions"] == {"Queue": "celery", "Stack": "otakaro-dt"}
+    assert (alarm["statistic"], alarm["period"]) == ("Maximum", 60)
     # Zero in each minute of a quarter of an hour; a minute that was not measured is not zero.
     assert (alarm["comparisonOperator"], alarm["threshold"]) == ("LessThanThreshold", 1)
     assert alarm["evaluationPeriods"] == 15

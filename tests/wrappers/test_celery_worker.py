@@ -161,8 +161,8 @@ def test_a_worker_that_is_told_to_stop_finishes_its_job(worker: Worker, agent: A
 def test_a_refused_protection_is_requested_again_until_it_is_granted(
     worker: Worker, agent: Agent
 ) -> None:
-    """ECS refuses while a deployment is blocked (ECS developer guide, "Task scale-in protection
-    endpoint", TASK_NOT_VALID and DEPLOYMENT_BLOCKED); a job runs for hours."""
+    """ECS refuses while a deployment of the service is blocked (public report: aws-samples'
+    ecs-task-protection-examples, 3), and a job runs for hours."""
     agent.refusals = 2
     worker.send("long", 3)
     worker.wait("long", "begun")
