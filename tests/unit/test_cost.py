@@ -89,7 +89,7 @@ def test_each_public_text_is_one_that_a_price_was_found_in() -> None:
 def test_no_price_is_without_a_use() -> None:
     """A size or kind that nothing asks for any more would be kept up for nobody."""
     code = inspect.getsource(charges)
-    sizes = ("fargate.", "rds.db.", "rds.storage.", "cache.", "sqs.")
+    sizes = ("fargate.vcpu.", "fargate.gb.", "rds.db.", "rds.storage.", "cache.", "sqs.")
     named = {key for key in charges.prices() if f'"{key}"' in code}
     assert {key for key in charges.prices() if not key.startswith(sizes)} == named
 
