@@ -27,6 +27,7 @@ from fargate import (
     ImageRepository,
     ImageRepositoryArgs,
     Platform,
+    java_heap,
 )
 from hours import Hours, HoursArgs
 from identity import OUTPUT, identity, keep_identity
@@ -127,8 +128,8 @@ files = FileShare(
     FileShareArgs(
         place=network.place("files"),
         account_id=account,
-        # GeoServer's data folder is the backend's folder 'geoserver': the worker publishes there.
-        folders={"geoserver": "/stored_data/geoserver", "backend": "/stored_data"},
+        # Neither contains the other: whichever is mounted first creates its own folder alone.
+        folders={"geoserver": "/stored_data/geoserver", "backend": "/stored_data/backend"},
         root=settings.files_root,
         protect=settings.protect_data,
     ),
@@ -259,11 +260,12 @@ geoserver = FargateService(
             "GEOSERVER_ADMIN_USER": "admin",
             "PROXY_BASE_URL": f"https://{hosts.geoserver}/geoserver",
             "GEOSERVER_CSRF_WHITELIST": hosts.geoserver,
-            # Three quarters of the task's memory; the rest is Java's own and the system's.
-            "EXTRA_JAVA_OPTS": f"-Xms1g -Xmx{settings.geoserver.memory * 3 // 4}m",
+            "EXTRA_JAVA_OPTS": java_heap(settings.geoserver.memory),
         },
         secrets=secrets.having(["GEOSERVER_ADMIN_PASSWORD"]),
         mounts={"/opt/geoserver_data": files.folders["geoserver"]},
+        # The image's own user, too: its start script writes below Tomcat's folder, which is root's.
+        user="root",
         route=routes["geoserver"],
         registry_arn=geoserver_name.registry_arn,
         grace=300,
@@ -279,11 +281,14 @@ backend = Backend(
         redis=settings.redis,
         flask=settings.flask,
         celery=settings.celery,
+        celery_concurrency=settings.celery_concurrency,
         celery_spot=settings.celery_spot,
         environment={
             "DATA_DIR": "/shared_storage",
             "DATA_DIR_MODEL_OUTPUT": "/shared_storage/model_output",
-            "DATA_DIR_GEOSERVER": "/shared_storage/geoserver",
+            # The worker copies rasters there and publishes them by their path in GeoServer's own
+            # data folder, so where it is mounted stands in no database.
+            "DATA_DIR_GEOSERVER": "/geoserver_data",
             "FLOOD_MODEL_DIR": "/bg_flood",
             "ROOF_SURFACE_DATASET_PATH": "/stored_data/roof_surfaces.gdb",
             "ROAD_DATASET_PATH": "/datasets/roads.gpkg",
@@ -304,7 +309,11 @@ backend = Backend(
             "BACKEND_PORT": "443",
         },
         secrets=secrets.besides(["CESIUM_ACCESS_TOKEN", "LINZ_BASEMAPS_API_KEY"]),
-        mounts={"/shared_storage": files.folders["backend"]},
+        # Beside each other: in which order Fargate mounts folders within folders is undocumented.
+        mounts={
+            "/shared_storage": files.folders["backend"],
+            "/geoserver_data": files.folders["geoserver"],
+        },
         route=routes["api"],
         keep_alive=keep_alive,
         stack=prefix,
@@ -489,6 +498,7 @@ Dashboard(
         traffic=sites,
         cluster=platform.cluster,
         services={key: service for key, (service, _) in running.items()},
+        queue=backend.queue,
         rollout_log=rollout.function.log_group,
     ),
 )

@@ -24,7 +24,9 @@ class Folder:
 class FileShareArgs:
     place: Place
     account_id: Input[str]  # whose roles may mount
-    folders: Mapping[str, str]  # access point -> path on the disk, below `root`
+    # Access point -> path on the disk, below `root`. No path may contain another: EFS creates the
+    # folders of a path at its first mount, and documents no owner of those that lead to it.
+    folders: Mapping[str, str]
     protect: bool
     root: str = ""  # where on the disk they begin: "" is its own root
     owner: int = 1000  # user and group id of every file: services share folders

@@ -23,6 +23,9 @@ POINTER: Final = "live"
 # Days that an image without a tag is kept: long enough to roll back to it.
 UNTAGGED_DAYS: Final = 14
 KEPT_IMAGES: Final = 100
+# GiB of disk that every Fargate task has, its image included (ECS developer guide, "Fargate task
+# ephemeral storage"); a task definition can specify more (ECS API, EphemeralStorage: 21 to 200).
+FARGATE_DISK: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +166,9 @@ class FargateServiceArgs:
     entry_point: Sequence[str] | None = None
     command: Sequence[str] | None = None
     health_check: HealthCheck | None = None
+    # Of the container's processes; None: the image's own. Files on the shared file system belong to
+    # the access point's user either way.
+    user: str | None = None
     route: Route | None = None
     registry_arn: Input[str] | None = None  # Cloud Map service that lists the tasks' addresses
     grace: int = 120  # s before the load balancer's verdict counts: image pull and start
@@ -172,7 +178,8 @@ class FargateServiceArgs:
     spot: bool = False
     # False where two tasks must never run at once: the old one stops before the new one starts.
     overlap: bool = True
-    cpu_target: int = 60  # % of the tasks' cpu that scaling aims at
+    # % of the tasks' CPU that scaling aims at; None: CPU doesn't scale it.
+    cpu_target: int | None = 60
     # Requests a minute that scaling gives each task; none: requests don't scale it.
     request_target: int | None = None
 
@@ -213,6 +220,9 @@ class FargateService(ComponentResource):
             network_mode="awsvpc",
             cpu=str(args.size.cpu),
             memory=str(args.size.memory),
+            ephemeral_storage=(
+                {"size_in_gib": args.size.disk} if args.size.disk > FARGATE_DISK else None
+            ),
             runtime_platform={
                 "operating_system_family": "LINUX",
                 "cpu_architecture": args.platform.architecture,
@@ -358,6 +368,8 @@ class FargateService(ComponentResource):
             container["entryPoint"] = list(args.entry_point)
         if args.command is not None:
             container["command"] = list(args.command)
+        if args.user is not None:
+            container["user"] = args.user
         if args.health_check is not None:
             check = args.health_check
             container["healthCheck"] = {
@@ -449,12 +461,13 @@ class FargateService(ComponentResource):
         )
         if not self.scales:
             return target
-        self._track(
-            target,
-            "cpu",
-            args.cpu_target,
-            {"predefined_metric_type": "ECSServiceAverageCPUUtilization"},
-        )
+        if args.cpu_target is not None:
+            self._track(
+                target,
+                "cpu",
+                args.cpu_target,
+                {"predefined_metric_type": "ECSServiceAverageCPUUtilization"},
+            )
         if args.route is not None and args.request_target is not None:
             self._track(
                 target,
@@ -490,6 +503,16 @@ class FargateService(ComponentResource):
             },
             opts=self._child,
         )
+
+
+def java_heap(memory: int) -> str:
+    """Return the JVM's heap options for a task of `memory` MiB.
+
+    Three quarters of it are the largest heap, and the JVM starts with a third of that, since it
+    refuses an initial heap above the largest. The rest is the JVM's own and the system's.
+    """
+    largest = memory * 3 // 4
+    return f"-Xms{largest // 3}m -Xmx{largest}m"
 
 
 def _tasks(cluster_arn: Output[str]) -> Output[str]:

@@ -97,10 +97,12 @@ class SettingsError(pulumi.RunError):
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSize:
-    """Size of one Fargate service: cpu in 1/1024 vCPU, memory in MiB, numbers of tasks."""
+    """Size of one Fargate service: CPU in 1/1024 vCPU, memory in MiB, disk in GiB, numbers of
+    tasks."""
 
     cpu: int
     memory: int
+    disk: int
     desired: int
     minimum: int
     maximum: int
@@ -196,6 +198,7 @@ class Settings:
     flask: ServiceSize
     flask_requests: int
     celery: ServiceSize
+    celery_concurrency: int  # jobs that a worker runs at the same time
     celery_spot: bool
     files_root: str  # where on the shared disk its folders begin; empty is the disk's own root
     architecture: Architecture
@@ -280,6 +283,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
         flask=_service(read, "flask"),
         flask_requests=read.integer("flaskRequests", 1, 1_000_000, clamp=False),
         celery=_service(read, "celery"),
+        celery_concurrency=read.integer("celeryConcurrency", 1, 64),
         celery_spot=read.boolean("celerySpot"),
         files_root=_files_root(read),
         architecture=read.choice("cpuArchitecture", _ARCHITECTURE),
@@ -446,8 +450,11 @@ def _service(read: ConfigReader, name: str, *, single: bool = False) -> ServiceS
             f" steps of {sizes[1] - sizes[0]}",
             str(sizes[0]),
         )
+    # Every task on Fargate has 20 GiB; a task definition may have 21 to 200 (ECS API,
+    # EphemeralStorage).
+    disk = read.integer(f"{name}Disk", 20, 200)
     if single:
-        return ServiceSize(cpu=cpu, memory=memory, desired=1, minimum=1, maximum=1)
+        return ServiceSize(cpu=cpu, memory=memory, disk=disk, desired=1, minimum=1, maximum=1)
     minimum = read.integer(f"{name}Min", 1, 100)
     maximum = read.integer(f"{name}Max", 1, 100)
     desired = read.integer(f"{name}Desired", 1, 100)
@@ -461,7 +468,9 @@ def _service(read: ConfigReader, name: str, *, single: bool = False) -> ServiceS
             f"from {name}Min ({minimum}) to {name}Max ({maximum})",
             str(minimum),
         )
-    return ServiceSize(cpu=cpu, memory=memory, desired=desired, minimum=minimum, maximum=maximum)
+    return ServiceSize(
+        cpu=cpu, memory=memory, disk=disk, desired=desired, minimum=minimum, maximum=maximum
+    )
 
 
 def _database(read: ConfigReader, hours: RunningHours | None) -> DatabaseSettings:

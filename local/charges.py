@@ -49,10 +49,11 @@ class Thing:
 
 @dataclass(frozen=True, kw_only=True)
 class Tasks:
-    """The tasks of one Fargate service: cpu in 1/1024 vCPU, memory in MiB."""
+    """The tasks of one Fargate service: CPU in 1/1024 vCPU, memory in MiB, disk in GiB."""
 
     cpu: int
     memory: int
+    disk: int
     number: int
     most: int  # that scaling may start
     architecture: str = "X86_64"
@@ -64,6 +65,11 @@ class Tasks:
         """Prices of a vCPU and of a GB for an hour."""
         suffix = f"{self.architecture}{'.spot' if self.spot else ''}"
         return f"fargate.vcpu.{suffix}", f"fargate.gb.{suffix}"
+
+    @property
+    def charged_disk(self) -> int:
+        """GiB of disk for each task beyond the 20 that its price includes."""
+        return max(self.disk - 20, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,10 +172,15 @@ def _fargate(deployment: Deployment) -> Iterator[Charge]:
         item = f"Fargate, {deployment.short(name)}"
         kind = " on Spot" if tasks.spot else ""
         detail = f"{tasks.number} of {vcpu:g} vCPU, {gigabytes:g} GB{kind}"
+        if tasks.charged_disk:
+            detail += f", {tasks.disk} GiB of disk"
         if tasks.architecture == "ARM64":
             detail += ", Graviton"
         detail += deployment.when
-        for rate, size in zip(tasks.rates, (vcpu, gigabytes), strict=True):
+        rates = [*zip(tasks.rates, (vcpu, gigabytes), strict=True)]
+        if tasks.charged_disk:
+            rates.append(("fargate.disk", tasks.charged_disk))
+        for rate, size in rates:
             yield Charge(
                 item=item,
                 detail=detail,
@@ -397,7 +408,7 @@ def _queue_measured(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
     seconds = calls * load["queue_function_seconds"] * function.inputs["memorySize"] / 1024
     for rate, quantity in (("lambda.requests", calls), ("lambda.seconds", seconds)):
         yield Charge(item="Queue's length", detail="each minute", price=rate, quantity=quantity)
-    yield Charge(item="Queue's length", detail="each minute", price="metric", quantity=1)
+    yield Charge(item="Queue's length", detail="each minute", price="metric", quantity=3)
     yield from _logs(deployment, "", calls * load["log_kb_of_queue_function"] / 1e6)
 
 
@@ -550,6 +561,7 @@ def tasks_of(recording: Any) -> dict[str, Tasks]:
         found[name] = Tasks(
             cpu=int(size["cpu"]),
             memory=int(size["memory"]),
+            disk=size.get("ephemeralStorage", {}).get("sizeInGib", 20),
             number=starts[name],
             most=max(starts[name], most.get(name, 0)),
             architecture=size["runtimePlatform"]["cpuArchitecture"],
@@ -600,6 +612,7 @@ def former() -> Deployment:
         name: Tasks(
             cpu=size["cpu"],
             memory=size["memory"],
+            disk=20,
             number=size["tasks"],
             most=size["tasks"],
             public=True,
