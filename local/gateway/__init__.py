@@ -13,6 +13,7 @@ missing there:
 - ECR's answers and pushes (registry.py), and SSM's edits (parameters.py).
 - RDS's states, in which instances can't be changed, and their time (databases.py), and
   restorations (restoration.py).
+- CloudWatch Logs' deliveries (deliveries.py), whose changes must not overlap.
 - EventBridge Scheduler (schedules.py): schedules fire, by their zone's clocks (times.py), under
   their role. One fires at once that is posted to SCHEDULES.
 - Application Auto Scaling (scaling.py): targets and policies, which scale nothing.

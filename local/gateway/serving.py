@@ -13,6 +13,7 @@ from .calls import Part, Refused, Request
 from .clients import OWN, Clients
 from .creations import CREATION, CREATIONS, Creations
 from .databases import Databases
+from .deliveries import Deliveries
 from .deployments import Deployments
 from .metrics import Metrics
 from .names import NAMES, Names
@@ -43,6 +44,7 @@ class Gateway:
         self._deployments = Deployments(clients, self._background, self.bus)
         self._images = Images(app, region, self.bus)
         self._databases = Databases(app, clients, self._background)
+        self._deliveries = Deliveries(app)
         self._creations = Creations()
         self._schedules = Schedules(account, clients, self._background, self.bus, cron)
         self._scaling = Scaling(account)
@@ -53,6 +55,7 @@ class Gateway:
             self._images.part,
             Parameters(account, self.bus).part,
             self._scaling.part,
+            self._deliveries.part,
         )
         self._background.start()
 
@@ -100,6 +103,7 @@ class Gateway:
                 self._deployments.clear()
                 self._creations.clear()
                 self._databases.clear()
+                self._deliveries.clear()
                 self._schedules.clear()
                 self._scaling.clear()
 

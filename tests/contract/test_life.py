@@ -128,6 +128,38 @@ def _growing(first: Any, then: Any) -> Any:
 REPOSITORY = "aws:ecr/repository:Repository"
 
 
+FILES = "aws:efs/fileSystemPolicy:FileSystemPolicy"
+STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "elasticfilesystem:ClientMount"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored", "same"),
+    [
+        ({"Statement": [STATEMENT]}, {"Statement": [STATEMENT], "Id": "1"}, False),
+        ({"Statement": [STATEMENT]}, {"Statement": [STATEMENT | {"Sid": "efs-1"}]}, False),
+        (
+            {"Id": "a", "Statement": [STATEMENT | {"Sid": "b"}]},
+            {
+                "Statement": [{"Sid": "b", **STATEMENT, "Action": [STATEMENT["Action"]]}],
+                "Id": "a",
+            },
+            True,
+        ),
+    ],
+)
+def test_a_policy_is_compared_with_its_identifiers(
+    engine: Engine, cloud: Cloud, sent: Any, stored: Any, *, same: bool
+) -> None:
+    inputs = {"fileSystemId": "fs-1", "policy": json.dumps(sent)}
+    outputs = {**inputs, "__recorded": []}
+    cloud.answers["DescribeFileSystemPolicy"] = {
+        "FileSystemId": "fs-1",
+        "Policy": json.dumps(stored),
+    }
+    _, _, found = engine.read(FILES, "fs-1", outputs, inputs)
+    assert (json.loads(found["policy"]) == sent) is same
+
+
 def test_an_object_made_elsewhere_is_imported_as_aws_shows_it(engine: Engine, cloud: Cloud) -> None:
     shown = {
         "repositoryName": "images",
