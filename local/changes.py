@@ -185,7 +185,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "databaseMaintenanceWindow": (Case(to="sun:16:30-sun:17:30"),),
     "databaseFinalSnapshot": (Case(to="false"),),
     "databaseInsights": (Case(to="false"),),
-    "redisEngineVersion": (Case(base="7.0", to="7.1"),),
+    "redisEngineVersion": (Case(base="7.0", to="7.1"), Case(base="7.1", to="7.0")),
     "redisNodeType": (Case(to="cache.t4g.small"),),
     "redisReplicas": (Case(to="1"), Case(base="1", to="0")),
     "redisTls": (Case(to="required"),),
@@ -333,7 +333,7 @@ def compare(before: Recording, after: Recording) -> tuple[Plan, dict[Any, frozen
         changed = [key for key in kind.changed(was, is_) if key not in new.ignore_changes]
         if not changed:
             continue
-        if kind.replacing(changed):
+        if kind.replacing(changed, was, is_, old.state):
             result.replaced[urn] = changed
             renewed[new.type, new.name] = EVERYTHING
             continue

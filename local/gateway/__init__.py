@@ -12,7 +12,8 @@ missing there:
   its deployment began (containers.py), and the circuit breaker.
 - ECR's answers and pushes (registry.py), and SSM's edits (parameters.py).
 - RDS's states, in which instances can't be changed, and their time (databases.py), and
-  restorations (restoration.py).
+  restorations (restoration.py). Modifications of RDS and ElastiCache (caches.py) that wait for a
+  maintenance window, which begins when it is posted to MAINTENANCE.
 - CloudWatch Logs' deliveries (deliveries.py), whose changes must not overlap.
 - EventBridge Scheduler (schedules.py): schedules fire, by their zone's clocks (times.py), under
   their role. One fires at once that is posted to SCHEDULES.
@@ -27,7 +28,7 @@ from .asgi import Message, Receive, Send
 from .containers import CRASH
 from .creations import CREATION, CREATIONS
 from .schedules import SCHEDULES
-from .serving import EVENTS, JOURNAL, Gateway
+from .serving import EVENTS, JOURNAL, MAINTENANCE, Gateway
 
 __all__ = [
     "CRASH",
@@ -35,6 +36,7 @@ __all__ = [
     "CREATIONS",
     "EVENTS",
     "JOURNAL",
+    "MAINTENANCE",
     "SCHEDULES",
     "Gateway",
     "Message",

@@ -1,8 +1,14 @@
-"""RDS, whose requests are forms: what is restored, and what a state allows.
+"""RDS, whose requests are forms: what is restored, what a state allows, and what waits.
 
 An instance stops only when it is available, and starts only when it is stopped; one that is stopped
 is neither changed nor rebooted (RDS user guide, "Stopping an Amazon RDS DB instance temporarily").
 It stops and starts for a MOMENT.
+
+A modification of what ministack keeps in PendingModifiedValues waits for the next maintenance
+window unless ApplyImmediately is true, which applies what is pending, too (RDS API reference,
+ModifyDBInstance; RDS user guide, "Schedule modifications setting"). A backup retention period that
+is not 0 before and after changes as soon as possible all the same. In the window AWS also brings in
+minor versions, where AutoMinorVersionUpgrade is on.
 """
 
 import asyncio
@@ -10,12 +16,13 @@ import logging
 import re
 import urllib.parse
 from collections.abc import Mapping
-from typing import Final
-from xml.sax.saxutils import escape
+from typing import Any, Final
 
+from . import seams
 from .asgi import App, Message, Receive, Send, gathered, pass_on, read
 from .background import MOMENT, Background
 from .clients import Clients
+from .errors import rejection
 from .restoration import RESTORATIONS, restoration
 
 # The statuses that AWS asks for, or does not take.
@@ -38,8 +45,9 @@ log = logging.getLogger("gateway")
 class Databases:
     """The calls of RDS, and the instances that are stopping or starting."""
 
-    def __init__(self, app: App, clients: Clients, background: Background) -> None:
+    def __init__(self, app: App, clients: Clients, background: Background, account: str) -> None:
         self._app = app
+        self._account = account
         self._clients = clients
         self._background = background
         self._changing: dict[tuple[str, str], str] = {}  # region, instance -> its status meanwhile
@@ -52,14 +60,48 @@ class Databases:
         if action in RESTORATIONS:
             start, content = await self._restored(asked, region, scope, body)
         elif status := await asyncio.to_thread(self._forbids, action, name, region):
-            start, content = _refusal(action, name, status)
+            start, content = rejection(
+                "InvalidDBInstanceState", f"{action}: instance {name} is {status}"
+            )
         else:
+            record = seams.database(self._account, region, name) if name else None
+            waiting = dict(record.get("PendingModifiedValues", {})) if record else {}
             start, content = await gathered(self._app, scope, body)
             if start["status"] == 200:
+                if record is not None and action == "ModifyDBInstance":
+                    _defer(record, asked, waiting)
+                    start, content = await self._described(name, scope, action)
                 if action in _BECOMES:
                     self._changes(region, name, _BECOMES[action])
                 content = self._shown(content, region)
         await pass_on(send, start, content)
+
+    def apply_pending(self, region: str, name: str, minor: str = "") -> None:
+        """Do what AWS does in an instance's maintenance window.
+
+        Args:
+            region: of the instance.
+            name: its identifier.
+            minor: an engine version that AWS wants automatic minor upgrades to bring in.
+        """
+        record = seams.database(self._account, region, name)
+        if record is None:
+            return
+        record.update(record.pop("PendingModifiedValues", {}))
+        record["PendingModifiedValues"] = {}
+        if minor and record.get("AutoMinorVersionUpgrade"):
+            record["EngineVersion"] = minor
+
+    async def _described(self, name: str, scope: Message, action: str) -> tuple[Message, bytes]:
+        """The answer to `action` that shows an instance as it is now."""
+        form = urllib.parse.urlencode(
+            {"Action": "DescribeDBInstances", "Version": "2014-10-31", "DBInstanceIdentifier": name}
+        ).encode()
+        start, content = await gathered(self._app, scope, form)
+        found = re.search(rb"<DBInstance>.*</DBInstance>", content, re.DOTALL)
+        shown = found[0] if found else b""
+        inner = f"<{action}Result>".encode() + shown + f"</{action}Result>".encode()
+        return start, f"<{action}Response>".encode() + inner + f"</{action}Response>".encode()
 
     def clear(self) -> None:
         """Forget all instances."""
@@ -103,23 +145,26 @@ class Databases:
             log.info("Nothing to restore from: %s", asked)
             return await gathered(self._app, scope, body)
         form = urllib.parse.urlencode(creation).encode()
-        length = (b"content-length", str(len(form)).encode())
-        headers = [pair for pair in scope["headers"] if pair[0].lower() != b"content-length"]
-        start, answer = await gathered(self._app, {**scope, "headers": [*headers, length]}, form)
+        start, answer = await gathered(self._app, scope, form)
         return start, answer.replace(b"CreateDBInstance", asked["Action"].encode())
 
 
-def _refusal(action: str, name: str, status: str) -> tuple[Message, bytes]:
-    message = f"{action}: instance {name} is {status}"
-    content = (
-        '<ErrorResponse xmlns="http://rds.amazonaws.com/doc/2014-10-31/"><Error>'
-        "<Type>Sender</Type><Code>InvalidDBInstanceState</Code>"
-        f"<Message>{escape(message)}</Message></Error><RequestId>gateway</RequestId>"
-        "</ErrorResponse>"
-    )
-    start: Message = {
-        "type": "http.response.start",
-        "status": 400,
-        "headers": [(b"content-type", b"text/xml")],
-    }
-    return start, content.encode()
+def _defer(record: dict[str, Any], asked: Mapping[str, str], waiting: dict[str, Any]) -> None:
+    """Keep or apply what waits for the window, after ministack carried out a modification."""
+    pending = {**waiting, **record.get("PendingModifiedValues", {})}
+    if asked.get("ApplyImmediately") == "true":
+        now = {key: value for key, value in waiting.items() if key not in _parameters(asked)}
+        record.update(now)
+        pending = {}
+    days = pending.get("BackupRetentionPeriod")
+    if days and record.get("BackupRetentionPeriod"):
+        record["BackupRetentionPeriod"] = pending.pop("BackupRetentionPeriod")
+    if "AutoMinorVersionUpgrade" in asked:
+        record["AutoMinorVersionUpgrade"] = asked["AutoMinorVersionUpgrade"] == "true"
+    record["PendingModifiedValues"] = pending
+
+
+def _parameters(asked: Mapping[str, str]) -> set[str]:
+    """The members of an instance that a modification sets."""
+    renamed = {"EnableIAMDatabaseAuthentication": "IAMDatabaseAuthenticationEnabled"}
+    return {renamed.get(key, key) for key in asked}

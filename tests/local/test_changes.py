@@ -75,6 +75,7 @@ def test_a_change_that_would_cost_data_is_seen() -> None:
         ("vpcCidr", "10.7.0.0/16", "pulumi config set otakaro:vpcCidr 10.0.0.0/16"),
         ("zones", '["b", "a"]', "'otakaro:zones[0]' a && pulumi config set --path"),
         ("zones", '["a", "c"]', "allowed: a, b"),
+        ("redisEngineVersion", "7.0", "pulumi config set otakaro:redisEngineVersion 7.1"),
         ("aws:region", "us-east-1", "pulumi config set aws:region ap-southeast-2"),
     ],
 )

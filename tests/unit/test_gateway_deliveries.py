@@ -17,7 +17,7 @@ OTHER = f"{DESTINATION}-2"
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Served:
-    monkeypatch.setattr(deliveries, "CHANGE", 0.01)
+    monkeypatch.setattr(deliveries, "CHANGE", 0.05)
     return Served(monkeypatch)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from local.provider.lifecycle import Type
-from local.provider.parts import Call, Context, Name, Scope, Tagging, op
+from local.provider.parts import Call, Change, Context, Name, Scope, Seen, Tagging, When, op
 
 
 class Bucket(Type):
@@ -40,6 +40,21 @@ class DbInstance(Type):
     """Deletion keeps a last snapshot unless told otherwise. A restored instance has its creation's
     other inputs, the password too, by a modification right after it, as the official provider does.
     """
+
+    def look(self, scope: Scope, context: Context) -> Seen | None:
+        """The instance, with its engine version as the provider reads it.
+
+        A version that is pending, or a major one of which this is a minor, stays as it was written
+        (rds/verify.go: compareActualEngineVersion).
+        """
+        seen = super().look(scope, context)
+        if seen is None or "EngineVersion" not in seen.members:
+            return seen
+        written, actual = str(scope.get("engineVersion", "")), seen.members["EngineVersion"]
+        pending = seen.members.get("PendingModifiedValues", {}).get("EngineVersion")
+        stays = written and (written == pending or actual.startswith(f"{written}."))
+        seen.members["@engineVersion"] = written if stays else actual
+        return seen
 
     def born(self, inputs: Mapping[str, Any]) -> "DbInstance":
         """The entry by which an instance with these inputs is made."""
@@ -88,6 +103,15 @@ class ParameterGroup(Type):
 
 
 class ReplicationGroup(Type):
+    def look(self, scope: Scope, context: Context) -> Seen | None:
+        """The group, with its nodes' engine version (elasticache/engine_version.go:
+        setEngineVersionRedis: major and minor, as AWS takes them)."""
+        seen = super().look(scope, context)
+        actual = seen.members.get("actualVersion") if seen else None
+        if seen is not None and actual:
+            seen.members["@engineVersion"] = ".".join(actual.split(".")[:2])
+        return seen
+
     def prepare(self, step: Call, request: dict[str, Any], scope: Scope) -> dict[str, Any]:  # noqa: ARG002
         for entry in request.get("LogDeliveryConfigurations", []):
             if target := entry.pop("DestinationDetails", None):
@@ -122,6 +146,21 @@ class ReplicationGroup(Type):
         return described
 
 
+def _grown(change: Change) -> bool:
+    """Whether storage autoscaling grew the disk beyond what the program asks for."""
+    old, new, most = change.old, change.new, change.news.get("maxAllocatedStorage") or 0
+    return None not in (old, new) and old > new and most > new
+
+
+def _version(text: str) -> list[float]:
+    """A version to compare; `6.x` is above every other 6."""
+    return [float("inf") if part == "x" else float(part) for part in text.split(".")]
+
+
+def _downgraded(change: Change) -> bool:
+    return None not in (change.old, change.new) and _version(change.new) < _version(change.old)
+
+
 def _bucket_part(
     name: str, at: str = "", *, kind: type[Type] = Type, replace: str = "bucket", **more: Any
 ) -> Type:
@@ -153,6 +192,8 @@ _RESTORED = {
     "snapshotIdentifier": op("RestoreDBInstanceFromDBSnapshot"),
     "restoreToPointInTime": op("RestoreDBInstanceToPointInTime"),
 }
+# True only if the program says so: the provider's default is to wait for the maintenance window.
+_NOW = "{applyImmediately?}"
 _MANAGED = {"description": "Managed by Pulumi"}
 _SUBNETS = {"subnetIds": "Subnets[].SubnetIdentifier"}
 _ACCESS = "PublicAccessBlockConfiguration"
@@ -263,7 +304,7 @@ TYPES: Mapping[str, Type] = {
     "aws:rds/instance:Instance": DbInstance(
         "rds", op("CreateDBInstance"), key="DBInstanceIdentifier={identifier}",
         id="DBInstance.DbiResourceId", ready="DBInstanceStatus=='available'",
-        guard="deletionProtection", update=(op("ModifyDBInstance", ApplyImmediately=True),),
+        guard="deletionProtection", update=(op("ModifyDBInstance", ApplyImmediately=_NOW),),
         delete=(op("DeleteDBInstance", SkipFinalSnapshot="{skipFinalSnapshot?}",
             FinalDBSnapshotIdentifier="{finalSnapshotIdentifier?}",
             DeleteAutomatedBackups="{deleteAutomatedBackups?}"), ),
@@ -286,9 +327,19 @@ TYPES: Mapping[str, Type] = {
         seen={"vpcSecurityGroupIds": "VpcSecurityGroups[].VpcSecurityGroupId",
             "dbSubnetGroupName": "DBSubnetGroup.DBSubnetGroupName",
             "parameterGroupName": "DBParameterGroups[0].DBParameterGroupName",
-            "port": "Endpoint.Port",
+            "port": "Endpoint.Port", "engineVersion": '"@engineVersion"',
             "optionGroupName": "OptionGroupMemberships[0].OptionGroupName"},
-        unread="engineVersion snapshotIdentifier restoreToPointInTime",
+        unread="snapshotIdentifier restoreToPointInTime",
+        deferred="""
+            instanceClass allocatedStorage multiAz engineVersion storageType iops
+            iamDatabaseAuthenticationEnabled backupRetentionPeriod
+            """,
+        same_when={
+            "allocatedStorage": When(_grown, "rds/instance.go:resourceInstance, allocated_storage"),
+            "maxAllocatedStorage": When(lambda c: not c.old
+                and c.new == c.news.get("allocatedStorage"),
+                "rds/instance.go:resourceInstance, max_allocated_storage"),
+        },
         client="""
             finalSnapshotIdentifier deleteAutomatedBackups allowMajorVersionUpgrade identifierPrefix
             """,
@@ -300,9 +351,9 @@ TYPES: Mapping[str, Type] = {
             "engineVersionActual": "EngineVersion",
             "masterUserSecrets": "MasterUserSecret && [{secretArn: MasterUserSecret.SecretArn}]"},
         replace="""
-            identifier identifierPrefix engine username dbName storageEncrypted kmsKeyId
-            dbSubnetGroupName availabilityZone characterSetName timezone snapshotIdentifier
-            restoreToPointInTime
+            engine username dbName storageEncrypted kmsKeyId availabilityZone backupTarget
+            characterSetName customIamInstanceProfile ncharCharacterSetName s3Import
+            snapshotIdentifier restoreToPointInTime timezone
             """,
     ),
     "aws:elasticache/subnetGroup:SubnetGroup": Type(
@@ -317,7 +368,9 @@ TYPES: Mapping[str, Type] = {
     ),
     "aws:elasticache/replicationGroup:ReplicationGroup": ReplicationGroup(
         "elasticache", op("CreateReplicationGroup"), key="ReplicationGroupId",
-        update=(op("ModifyReplicationGroup", ApplyImmediately=True),),
+        read=(op("DescribeReplicationGroups"), op("DescribeCacheClusters", keep={
+            "actualVersion": "CacheClusters[?ReplicationGroupId=='{id}'].EngineVersion | [0]"})),
+        update=(op("ModifyReplicationGroup", ApplyImmediately=_NOW),),
         delete=(op("DeleteReplicationGroup",
             FinalSnapshotIdentifier="{finalSnapshotIdentifier?}"), ),
         nouns="ReplicationGroup Cache Preferred",
@@ -327,8 +380,13 @@ TYPES: Mapping[str, Type] = {
             """,
         seen={"description": "Description",
             "automaticFailoverEnabled": "starts_with(AutomaticFailover, 'enabl')",
-            "multiAzEnabled": "MultiAZ=='enabled'", "numCacheClusters": "length(MemberClusters)"},
-        unread="engineVersion logDeliveryConfigurations numNodeGroups replicasPerNodeGroup",
+            "multiAzEnabled": "MultiAZ=='enabled'", "numCacheClusters": "length(MemberClusters)",
+            "engineVersion": '"@engineVersion"'},
+        unread="logDeliveryConfigurations numNodeGroups replicasPerNodeGroup",
+        deferred="""
+            automaticFailoverEnabled multiAzEnabled nodeType engineVersion transitEncryptionEnabled
+            transitEncryptionMode
+            """,
         client="finalSnapshotIdentifier",
         naming=Name(key="replicationGroupId", limit=40, lower=True), ready="Status=='available'",
         outputs={"arn": "ARN",
@@ -336,12 +394,17 @@ TYPES: Mapping[str, Type] = {
             "readerEndpointAddress": "NodeGroups[0].ReaderEndpoint.Address",
             "port": "NodeGroups[0].PrimaryEndpoint.Port",
             "configurationEndpointAddress": "ConfigurationEndpoint.Address",
-            "memberClusters": "MemberClusters", "engineVersionActual": "{engineVersion}"},
+            "memberClusters": "MemberClusters", "engineVersionActual": "actualVersion"},
         replace="""
             replicationGroupId atRestEncryptionEnabled subnetGroupName kmsKeyId dataTieringEnabled
-            port snapshotArns snapshotName preferredCacheClusterAzs numNodeGroups
-            replicasPerNodeGroup securityGroupNames
+            port snapshotArns snapshotName securityGroupNames globalReplicationGroupId networkType
             """,
+        replace_when={
+            "engineVersion": When(_downgraded,
+                "elasticache/engine_version.go:engineVersionForceNewOnDowngrade"),
+            "engine": When(lambda c: (c.old, c.new) == ("valkey", "redis"),
+                "elasticache/diff.go:customizeDiffEngineForceNewOnDowngrade"),
+        },
     ),
     "aws:ssm/parameter:Parameter": Type(
         "ssm", op("PutParameter"), key="Name", id="{name}",
