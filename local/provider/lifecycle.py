@@ -80,8 +80,10 @@ class Type:
     outputs: Mapping[str, str | Callable[[Scope], Any]] = field(default_factory=dict)
     replace: str = ""  # inputs whose change needs a new object; "*" = all
     replace_when: Mapping[str, When] = field(default_factory=dict)  # those that need it sometimes
+    reject_when: Mapping[str, When] = field(default_factory=dict)  # changes that it rejects
     same_when: Mapping[str, When] = field(default_factory=dict)  # differences that are suppressed
     deferred: str = ""  # inputs that AWS may change later, in a maintenance window
+    restarts: str = ""  # inputs whose change interrupts the service for a moment
     client: str = ""  # inputs that only the provider itself acts on
     unread: str = ""  # inputs that AWS normalises or hides: never drift
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -271,6 +273,21 @@ class Type:
         fixed |= {key for key in changed if _holds(self.replace_when, key, olds, news, state)}
         free = {*_NOT_SENT, *self.client.split()} if "*" in fixed else set(changed) - fixed
         return [key for key in changed if key not in free or key in fixed]
+
+    def waits(self, changed: Collection[str], news: Scope) -> list[str]:
+        """The changed inputs that AWS applies in the next maintenance window."""
+        now = news.get("applyImmediately") is True
+        return [] if now else [key for key in changed if key in self.deferred.split()]
+
+    def rejected(
+        self, changed: Collection[str], olds: Scope, news: Scope, state: Scope = _NOTHING
+    ) -> list[str]:
+        """The changed inputs that the official provider rejects in the plan, with its function."""
+        return [
+            f"{key} ({self.reject_when[key].source})"
+            for key in changed
+            if _holds(self.reject_when, key, olds, news, state)
+        ]
 
     def deletes_first(self, olds: Scope, news: Scope) -> bool:
         """Whether the old object must go first, because the new one would have its name."""

@@ -170,6 +170,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         olds = kind.standing(decode(request.old_inputs), state)
         changed = kind.changed(olds, news, state)
         replacing = kind.replacing(changed, olds, news, state)
+        if rejected := kind.rejected(changed, olds, news, state):
+            raise RefusedError(
+                f"{token}: the provider rejects this change of {', '.join(rejected)}"
+            )
         if changed and not replacing and (stuck := kind.stuck(changed)):
             raise RefusedError(
                 f"{token}: no update is known for {', '.join(stuck)}: name a call or a "

@@ -146,6 +146,9 @@ class ReplicationGroup(Type):
         return described
 
 
+_OF_BUCKET = "bucket expectedBucketOwner"
+
+
 def _grown(change: Change) -> bool:
     """Whether storage autoscaling grew the disk beyond what the program asks for."""
     old, new, most = change.old, change.new, change.news.get("maxAllocatedStorage") or 0
@@ -262,7 +265,10 @@ TYPES: Mapping[str, Type] = {
         read=(op("GetBucketVersioning", ".", Bucket="{id}"),),
         delete=(op("PutBucketVersioning", Bucket="{id}",
             VersioningConfiguration={"Status": "Suspended"}),),
-        names="mfa=MFA versioningConfiguration.mfaDelete=MFADelete", replace="bucket",
+        names="mfa=MFA versioningConfiguration.mfaDelete=MFADelete", replace=_OF_BUCKET,
+        reject_when={"versioningConfiguration": When(
+            lambda c: c.old and (c.new or {}).get("status") == "Disabled",
+            "s3/bucket_versioning.go:resourceBucketVersioning, CustomizeDiff")},
     ),
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration":
     _bucket_part(
@@ -271,10 +277,11 @@ TYPES: Mapping[str, Type] = {
             rules=ServerSideEncryptionConfiguration.Rules
             rules.blockedEncryptionTypes=BlockedEncryptionTypes.EncryptionType
             """,
+        replace=_OF_BUCKET,
     ),
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _bucket_part(
         "PutBucketLifecycleConfiguration", ".", kind=BucketLifecycle,
-        names="rules=LifecycleConfiguration.Rules",
+        names="rules=LifecycleConfiguration.Rules", replace=_OF_BUCKET,
     ),
     "aws:s3/bucketObjectv2:BucketObjectv2": Type(
         "s3", op("PutObject"), key="Bucket={bucket} Key={key}", id="{bucket}/{key}",
@@ -299,7 +306,7 @@ TYPES: Mapping[str, Type] = {
         update=(op("ModifyEventSubscription"),),
         names="name=SubscriptionName snsTopic=SnsTopicArn",
         outputs={"arn": "arn:{partition}:rds:{region}:{account}:es:{name}"},
-        replace="name namePrefix sourceIds",
+        replace="name namePrefix",
     ),
     "aws:rds/instance:Instance": DbInstance(
         "rds", op("CreateDBInstance"), key="DBInstanceIdentifier={identifier}",
@@ -334,6 +341,8 @@ TYPES: Mapping[str, Type] = {
             instanceClass allocatedStorage multiAz engineVersion storageType iops
             iamDatabaseAuthenticationEnabled backupRetentionPeriod
             """,
+        # RDS user guide, "Settings for DB instances": downtime occurs during these changes.
+        restarts="instanceClass engineVersion port caCertIdentifier",
         same_when={
             "allocatedStorage": When(_grown, "rds/instance.go:resourceInstance, allocated_storage"),
             "maxAllocatedStorage": When(lambda c: not c.old
@@ -395,6 +404,8 @@ TYPES: Mapping[str, Type] = {
             "port": "NodeGroups[0].PrimaryEndpoint.Port",
             "configurationEndpointAddress": "ConfigurationEndpoint.Address",
             "memberClusters": "MemberClusters", "engineVersionActual": "actualVersion"},
+        # ElastiCache user guide, "Scaling" and "Version management": a short interruption.
+        restarts="nodeType engineVersion",
         replace="""
             replicationGroupId atRestEncryptionEnabled subnetGroupName kmsKeyId dataTieringEnabled
             port snapshotArns snapshotName securityGroupNames globalReplicationGroupId networkType
@@ -402,8 +413,11 @@ TYPES: Mapping[str, Type] = {
         replace_when={
             "engineVersion": When(_downgraded,
                 "elasticache/engine_version.go:engineVersionForceNewOnDowngrade"),
-            "engine": When(lambda c: (c.old, c.new) == ("valkey", "redis"),
-                "elasticache/diff.go:customizeDiffEngineForceNewOnDowngrade"),
+            "engine": When(lambda c: (c.old, c.new) != ("redis", "valkey"),
+                "elasticache/engine_version.go:customizeDiffEngineForceNewOnDowngrade"),
+            "transitEncryptionEnabled": When(
+                lambda c: _version(c.state.get("engineVersionActual", "7.1")) < [7, 0, 5],
+                "elasticache/replication_group.go:resourceReplicationGroup, CustomizeDiff"),
         },
     ),
     "aws:ssm/parameter:Parameter": Type(
@@ -413,6 +427,10 @@ TYPES: Mapping[str, Type] = {
         update=(op("PutParameter", full=True, Overwrite=True),), names="insecureValue=Value",
         client="arn overwrite", outputs={"arn": "ARN", "version": "Version"},
         naming=Name(limit=2048), fresh={"value": "version", "insecureValue": "version"},
-        replace="name type dataType",
+        replace="name dataType",
+        replace_when={"tier": When(lambda c: (c.old, c.new) == ("Advanced", "Standard"),
+            "ssm/parameter.go:resourceParameter, CustomizeDiff")},
+        same_when={"tier": When(lambda c: c.old is not None and c.new == "Intelligent-Tiering",
+            "ssm/parameter.go:resourceParameter, tier")},
     ),
 }
