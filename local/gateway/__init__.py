@@ -15,6 +15,7 @@ missing there:
   restorations (restoration.py). Modifications of RDS and ElastiCache (caches.py) that wait for a
   maintenance window, which begins when it is posted to MAINTENANCE.
 - CloudWatch Logs' deliveries (deliveries.py), whose changes must not overlap.
+- Network interfaces of functions in the VPC (interfaces.py), which outlive their function.
 - EventBridge Scheduler (schedules.py): schedules fire, by their zone's clocks (times.py), under
   their role. One fires at once that is posted to SCHEDULES.
 - Application Auto Scaling (scaling.py): targets and policies, which scale nothing.

@@ -16,6 +16,7 @@ from .creations import CREATION, CREATIONS, Creations
 from .databases import Databases
 from .deliveries import Deliveries
 from .deployments import Deployments
+from .interfaces import FUNCTIONS, Interfaces
 from .metrics import Metrics
 from .names import NAMES, Names
 from .parameters import Parameters
@@ -49,6 +50,7 @@ class Gateway:
         self._databases = Databases(app, clients, self._background, account)
         self._caches = Caches(app, clients, account)
         self._deliveries = Deliveries(app)
+        self._interfaces = Interfaces(app, clients)
         self._creations = Creations()
         self._schedules = Schedules(account, clients, self._background, self.bus, cron)
         self._scaling = Scaling(account)
@@ -101,6 +103,10 @@ class Gateway:
             await self._databases.serve(region, scope, receive, send)
         elif not own and signed and signed["service"] == "elasticache":
             await self._caches.serve(region, scope, receive, send)
+        elif not own and signed and signed["service"] == "ec2":
+            await self._interfaces.serve_ec2(region, scope, receive, send)
+        elif not own and path.startswith(FUNCTIONS) and scope["method"] == "DELETE":
+            await self._interfaces.delete_function(region, scope, receive, send)
         elif path == MAINTENANCE:
             await answer(send, 200, self._maintained(json.loads(await read(receive))))
         elif not own and path.startswith(_SCHEDULE) and scope["method"] in {"POST", "PUT"}:
@@ -112,6 +118,7 @@ class Gateway:
                 self._creations.clear()
                 self._databases.clear()
                 self._caches.clear()
+                self._interfaces.clear()
                 self._deliveries.clear()
                 self._schedules.clear()
                 self._scaling.clear()
