@@ -237,6 +237,52 @@ def test_an_engine_version_is_compared_as_far_as_it_is_written(
     assert outputs["engineVersionActual"] == actual
 
 
+def test_the_notifications_of_a_budget_are_deleted_and_created_again(
+    engine: Engine, cloud: Cloud
+) -> None:
+    token = "aws:budgets/budget:Budget"
+    cloud.answers["DescribeBudget"] = {"Budget": {"BudgetName": "b"}}
+
+    def inputs(threshold: int, email: str) -> dict[str, Any]:
+        told = {
+            "comparisonOperator": "GREATER_THAN",
+            "notificationType": "ACTUAL",
+            "threshold": threshold,
+            "thresholdType": "PERCENTAGE",
+            "subscriberEmailAddresses": [email],
+        }
+        own = {"budgetType": "COST", "timeUnit": "MONTHLY", "limitAmount": "9", "limitUnit": "USD"}
+        given = {"name": "b", "notifications": [told], **own}
+        found, faults = engine.check(token, given)
+        assert faults == []
+        return found
+
+    before, after = inputs(80, "a@example.org"), inputs(90, "b@example.org")
+    id_, outputs = engine.create(token, before)
+    engine.update(token, id_, outputs, before, after)
+    [deleted] = cloud.requests("DeleteNotification")
+    assert deleted["Notification"]["Threshold"] == 80
+    [created] = cloud.requests("CreateNotification")
+    assert created["Notification"]["Threshold"] == 90
+    assert created["Subscribers"] == [{"SubscriptionType": "EMAIL", "Address": "b@example.org"}]
+    assert created["BudgetName"] == "b"
+
+
+def test_an_internet_gateway_moves_to_another_vpc(engine: Engine, cloud: Cloud) -> None:
+    token = "aws:ec2/internetGateway:InternetGateway"
+    gateway = {"InternetGatewayId": "igw-1", "Attachments": [{"VpcId": "vpc-1"}]}
+    cloud.answers |= {
+        "CreateInternetGateway": {"InternetGateway": gateway},
+        "DescribeInternetGateways": {"InternetGateways": [gateway]},
+    }
+    before, after = (engine.check(token, {"vpcId": f"vpc-{number}"})[0] for number in (1, 2))
+    id_, outputs = engine.create(token, before)
+    engine.update(token, id_, outputs, before, after)
+    [detached] = cloud.requests("DetachInternetGateway")
+    assert detached == {"InternetGatewayId": "igw-1", "VpcId": "vpc-1"}
+    assert [each["VpcId"] for each in cloud.requests("AttachInternetGateway")] == ["vpc-1", "vpc-2"]
+
+
 FILES = "aws:efs/fileSystemPolicy:FileSystemPolicy"
 STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "elasticfilesystem:ClientMount"}
 
