@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import urllib.parse
+from pathlib import Path
 from typing import Any, Final
 
 from .asgi import App, Message, Receive, Send, answer, gathered, pass_on, read, replayed
@@ -20,6 +21,7 @@ from .interfaces import FUNCTIONS, Interfaces
 from .metrics import Metrics
 from .names import NAMES, Names
 from .parameters import Parameters
+from .redrive import Redrive
 from .registry import Images
 from .scaling import Scaling
 from .schedules import SCHEDULES, Schedules
@@ -39,7 +41,16 @@ log = logging.getLogger("gateway")
 class Gateway:
     """The application: ministack's, with what AWS does besides."""
 
-    def __init__(self, app: App, *, account: str, region: str, endpoint: str, cron: Cron) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        account: str,
+        region: str,
+        endpoint: str,
+        cron: Cron,
+        home: Path | None = None,
+    ) -> None:
         self._app = app
         self._region = region
         self._background = Background()
@@ -47,7 +58,7 @@ class Gateway:
         self.bus = Bus(account, clients, self._background)
         self._deployments = Deployments(clients, self._background, self.bus)
         self._images = Images(app, region, self.bus)
-        self._databases = Databases(app, clients, self._background, account)
+        self._databases = Databases(app, clients, self._background, account, home)
         self._caches = Caches(app, clients, account)
         self._deliveries = Deliveries(app)
         self._interfaces = Interfaces(app, clients)
@@ -62,6 +73,7 @@ class Gateway:
             Parameters(account, self.bus).part,
             self._scaling.part,
             self._deliveries.part,
+            Redrive(clients, self._background).part,
         )
         self._background.start()
 
