@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pulumi import Input, Output
+from pulumi import (
+    Input,
+    Output,
+    ResourceTransformationArgs,
+    ResourceTransformationResult,
+    runtime,
+)
 
 Conditions = Mapping[str, Mapping[str, Input[str] | Sequence[Input[str]]]]
 
@@ -77,3 +83,16 @@ def policy(*statements: dict[str, object], id_: str | None = None) -> Output[str
             "Statement": list(statements),
         }
     )
+
+
+def bound_roles(boundary_arn: Input[str]) -> None:
+    """Give every role of the stack that follows a permissions boundary, wherever it is created."""
+
+    def bound(args: ResourceTransformationArgs) -> ResourceTransformationResult | None:
+        if args.type_ != "aws:iam/role:Role":
+            return None
+        return ResourceTransformationResult(
+            {**args.props, "permissions_boundary": boundary_arn}, args.opts
+        )
+
+    runtime.register_stack_transformation(bound)
