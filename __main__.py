@@ -279,6 +279,7 @@ backend = Backend(
         network=network,
         repository=images["backend"],
         redis=settings.redis,
+        protect=settings.protect_data,
         flask=settings.flask,
         celery=settings.celery,
         celery_concurrency=settings.celery_concurrency,

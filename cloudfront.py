@@ -404,20 +404,7 @@ class Distribution(ComponentResource):
         )
         if args.maintenance is not None:
             args.maintenance.admit(distribution.arn)
-        source = cloudwatch.LogDeliverySource(
-            name,
-            region=EDGE_REGION,
-            log_type="ACCESS_LOGS",
-            resource_arn=distribution.arn,
-            opts=child,
-        )
-        cloudwatch.LogDelivery(
-            name,
-            region=EDGE_REGION,
-            delivery_source_name=source.name,
-            delivery_destination_arn=args.access_logs.destination_arn,
-            opts=child,
-        )
+        args.access_logs.add_delivery(name, distribution.arn, self)
         for kind in (route53.RecordType.A, route53.RecordType.AAAA):
             route53.Record(
                 f"{name}-{kind.value.lower()}",

@@ -162,6 +162,7 @@ class RedisSettings:
     node_type: str
     replicas: int
     tls: RedisTls
+    final_snapshot: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,6 +261,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
     )
     zone = read.text("dnsZone", _HOST, "a domain name in lower case", "digitaltwins.nz")
     protect = read.boolean("protectData")
+    final_snapshot = read.boolean("databaseFinalSnapshot")
     zones = _zones(read, region)
     nat_gateways, endpoints = _ways_out(read, zones)
     hours = read_running_hours(read)
@@ -289,7 +291,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
         architecture=read.choice("cpuArchitecture", _ARCHITECTURE),
         ecs_exec=read.boolean("ecsExec"),
         container_insights=read.choice("containerInsights", _INSIGHTS),
-        database=_database(read, hours),
+        database=_database(read, hours, final_snapshot=final_snapshot),
         redis=RedisSettings(
             engine_version=read.text(
                 "redisEngineVersion", _REDIS_VERSION, "Redis 7.0 or 7.1, the last ones", "7.1"
@@ -300,6 +302,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
             # ElastiCache user guide, "Replication: Valkey and Redis OSS cluster mode disabled".
             replicas=read.integer("redisReplicas", 0, 5),
             tls=read.choice("redisTls", _REDIS_TLS),
+            final_snapshot=final_snapshot,
         ),
         edge=_edge(read),
         protect_data=protect,
@@ -473,7 +476,9 @@ def _service(read: ConfigReader, name: str, *, single: bool = False) -> ServiceS
     )
 
 
-def _database(read: ConfigReader, hours: RunningHours | None) -> DatabaseSettings:
+def _database(
+    read: ConfigReader, hours: RunningHours | None, *, final_snapshot: bool
+) -> DatabaseSettings:
     storage = read.integer("databaseStorage", 20, 65536)
     ceiling = read.integer("databaseMaxStorage", 22, 65536)
     # RDS user guide, "Managing capacity automatically": at least 10 % above the allocated storage.
@@ -500,7 +505,7 @@ def _database(read: ConfigReader, hours: RunningHours | None) -> DatabaseSetting
         backup_days=read.integer("databaseBackupDays", 1, 35),
         backup_window=backup,
         maintenance_window=maintenance,
-        final_snapshot=read.boolean("databaseFinalSnapshot"),
+        final_snapshot=final_snapshot,
         insights=read.boolean("databaseInsights"),
         restore=_restore_point(read),
     )

@@ -347,6 +347,8 @@ WRONG = (
     Wrong("efs/backupPolicy:BackupPolicy", "backupPolicy.status", "ON"),
     Wrong("efs/fileSystemPolicy:FileSystemPolicy", f"{STATEMENT}.Action", ["efs:ClientMount"], told="policy"),
     Wrong("efs/fileSystemPolicy:FileSystemPolicy", f"{STATEMENT}.Resource", ["arn:aws:elasticfilesystem:ap-southeast-2:111122223333:file-system/fs-1"], told="fs-1"),
+    Wrong("efs/fileSystemPolicy:FileSystemPolicy", "policy.Id", GONE, told="policy"),
+    Wrong("efs/fileSystemPolicy:FileSystemPolicy", f"{STATEMENT}.Sid", GONE, told="policy"),
     # S3
     Wrong(BUCKET, "bucket", "Logs_Bucket"), Wrong(BUCKET, "bucket", "x"),
     Wrong(BUCKET, "bucket", "a..b"), Wrong(BUCKET, "bucket", "192.168.1.1"),

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import io
+import itertools
 import json
 import re
 import unicodedata
@@ -357,6 +358,16 @@ def test_who_asked_for_what_is_logged_for_every_host(stack: Recording) -> None:
     assert {each["deliverySourceName"] for each in deliveries} == set(sources)
     regions = {each["region"] for each in [*sources.values(), destination, *deliveries]}
     assert regions == {"us-east-1"}  # CloudFront is a service of that region
+
+
+def test_deliveries_are_created_and_deleted_one_after_the_other(stack: Recording) -> None:
+    """CloudWatch Logs rejects parallel changes of deliveries to one destination."""
+    types = ("logDelivery:LogDelivery", "logDeliverySource:LogDeliverySource")
+    changes = [each for type_ in types for each in stack.of(type_)]
+    waits = {each.urn: stack.all_dependencies(each) for each in changes}
+    assert len(waits) == 2 * len(SITES)
+    for one, other in itertools.combinations(waits, 2):
+        assert one in waits[other] or other in waits[one]
 
 
 def test_the_firewall_is_off_unless_a_setting_turns_it_on(
