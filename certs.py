@@ -66,7 +66,7 @@ class Certificate(ComponentResource):
                 tags={"Name": name},
                 opts=child,
             )
-            for region in args.regions
+            for region in dict.fromkeys(args.regions)  # a stack in us-east-1 has one
         }
         options = certificates[args.regions[0]].domain_validation_options
         records = [

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -150,6 +151,7 @@ def _known(time_zone: str) -> bool:
     return True
 
 
+@cache
 def _offsets(time_zone: str) -> set[int]:
     """Minutes by which the zone's clocks are before UTC, at any time from now on for a year."""
     zone, now = ZoneInfo(time_zone), datetime.now(UTC)

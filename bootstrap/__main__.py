@@ -40,6 +40,6 @@ deploy = WorkflowRole(
 )
 state.keep_versions_from([preview.arn, deploy.arn])
 
-pulumi.export("state", pulumi.Output.concat("s3://", state.name))
+pulumi.export("state", state.address)
 pulumi.export("preview-role", preview.arn)
 pulumi.export("deploy-role", deploy.arn)
