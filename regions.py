@@ -1,7 +1,8 @@
 """AWS Regions that a stack can be deployed to, and what each of them offers.
 
-A Region is added as a row. A test compares the rows with AWS's own answers, as far as they are
-known (local/provider/rules/offered.json).
+A Region is added as a row: one with CloudFront VPC origins (CloudFront developer guide, "Supported
+AWS Regions for VPC origins", which lacks ap-southeast-6). A test compares the rows with AWS's own
+answers, as far as they are known (local/provider/rules/offered.json).
 """
 
 from collections.abc import Mapping
@@ -72,12 +73,6 @@ REGIONS: Final[Mapping[str, Region]] = {
         zones="abc",
         database_families=("t3", "t4g", "m5", "r5", "m6g", "r6g", "m7g", "m7i", "r8g"),
         cache_families=tuple(_CACHE_SIZES),
-        endpoints=_ENDPOINTS,
-    ),
-    "ap-southeast-6": Region(
-        zones="abc",
-        database_families=(*("t3", "t4g", "m6g", "r6g", "m7g", "r7g", "m6i", "r6i", "m7i", "r7i"),),
-        cache_families=("t4g", "m6g", "r6g", "m7g", "r7g", "r8g"),
         endpoints=_ENDPOINTS,
     ),
     "us-east-1": Region(

@@ -233,7 +233,8 @@ class Settings:
         if region not in REGIONS:
             what = f"is {region!r}" if region else "is missing"
             reader.problems.append(
-                f"aws:region {what}; allowed: one of {', '.join(REGIONS)} (regions.py)."
+                f"aws:region {what}; allowed: a Region with CloudFront VPC origins that regions.py"
+                f" knows, {', '.join(REGIONS)}."
                 f" Mend it with: pulumi config set aws:region {_REGION}"
             )
         settings = _read(reader, region)
