@@ -36,6 +36,7 @@ class Request:
     context: dict[str, str | list[str]] = field(default_factory=dict)
     identity: tuple[str, ...] = ()  # the principal's policies
     attached: str | None = None  # the resource's policy
+    boundary: tuple[str, ...] = ()  # the principal's permissions boundary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class Answer:
     decision: Decision
     why: str  # of an invalid request or policy
     ignored: list[str]  # condition keys that the action doesn't know
+    by: list[str]  # statements of the principal's policies that allow it, as 'policy number'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,10 @@ class Action:
     keys: list[str]
     without_resource: bool
     resources: list[ResourceType]
+
+
+class SimulatorError(Exception):
+    """The simulator failed, or can't be installed."""
 
 
 class Simulator:
@@ -121,7 +127,8 @@ class Simulator:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
+        if done.returncode:
+            raise SimulatorError(done.stderr)
         said: dict[str, Any] = json.loads(done.stdout)
         return said
 
@@ -181,7 +188,8 @@ def _installed(node: str, npm: Sequence[str]) -> Path:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, f"is the npm registry reachable? {done.stderr}"
+        if done.returncode:
+            raise SimulatorError(f"is the npm registry reachable? {done.stderr}")
         if not home.exists():  # another checkout's tests may have been faster
             fresh.rename(home)
     return home
