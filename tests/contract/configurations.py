@@ -52,6 +52,7 @@ GIVEN: Mapping[str, Sequence[object]] = {
     "redisNodeType": ["cache.t4g.micro", "cache.r8g.16xlarge"],
     "mapEmbedders": [[], _HOSTS],
     "mapScriptHosts": [[], _HOSTS],
+    "permissionsBoundary": ["", "b" * 128],
     "alarmEmail": ["", f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 58}.nz"],
     "runningHours": ["", "mon-fri 07:00-19:00", "sun 19:00-23:59"],
     "timeZone": ["Pacific/Auckland", "Australia/Lord_Howe"],
