@@ -522,6 +522,7 @@ pulumi.export("backend-ecr-url", images["backend"].url)
 pulumi.export("terria-ecr-url", images["terriamap"].url)
 pulumi.export("geoserver-ecr-url", images["geoserver"].url)
 pulumi.export("sites", {key: site.url for key, site in sites.items()})
+pulumi.export("name-servers", zone.name_servers)  # of the public zone, for its delegation
 pulumi.export("cluster", platform.cluster.name)
 pulumi.export("services", {key: service.name for key, (service, _) in running.items()})
 pulumi.export(
