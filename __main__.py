@@ -44,6 +44,7 @@ from notifications import (
     NotificationsArgs,
 )
 from parameters import SecretParameters, SecretParametersArgs
+from policies import bound_roles
 from postgres import PORT as DATABASE_PORT
 from postgres import PostgresInstance, PostgresInstanceArgs
 from rollout import Rolled, Rollout, RolloutArgs
@@ -58,6 +59,10 @@ settings = Settings.load(pulumi.Config())
 keep_identity(settings)
 prefix, hosts = settings.prefix, settings.hosts
 account = aws.get_caller_identity_output().account_id
+if settings.permissions_boundary:
+    bound_roles(
+        pulumi.Output.format("arn:aws:iam::{0}:policy/{1}", account, settings.permissions_boundary)
+    )
 
 # Who may talk to whom. Everything else is refused.
 traffic = [

@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pulumi import Input, Output
+from pulumi import (
+    Input,
+    Output,
+    ResourceTransformationArgs,
+    ResourceTransformationResult,
+    runtime,
+)
 
 Conditions = Mapping[str, Mapping[str, Input[str] | Sequence[Input[str]]]]
 
@@ -69,3 +75,16 @@ def statement(
 def policy(*statements: dict[str, object]) -> Output[str]:
     """A policy document of `statements`."""
     return Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def bound_roles(boundary_arn: Input[str]) -> None:
+    """Give every role of the stack that follows a permissions boundary, wherever it is created."""
+
+    def bound(args: ResourceTransformationArgs) -> ResourceTransformationResult | None:
+        if args.type_ != "aws:iam/role:Role":
+            return None
+        return ResourceTransformationResult(
+            {**args.props, "permissions_boundary": boundary_arn}, args.opts
+        )
+
+    runtime.register_stack_transformation(bound)

@@ -209,6 +209,7 @@ class Settings:
     access_log_days: int
     alarm_email: str
     monthly_budget: int  # US dollars; 0: none
+    permissions_boundary: str  # name of a policy of the account; empty: none
     hours: RunningHours | None  # none: the stack always runs
 
     @classmethod
@@ -304,6 +305,12 @@ def _read(read: ConfigReader, region: str) -> Settings:
             "alarmEmail", r"|[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address, or empty", ""
         ),
         monthly_budget=read.integer("monthlyBudget", 0, 1_000_000),
+        permissions_boundary=read.text(
+            "permissionsBoundary",
+            r"|[\w+=,.@-]{1,128}",  # IAM API, PolicyName
+            "the name of a managed policy of the account, or empty",
+            "otakaro-github-role-boundary",
+        ),
         hours=hours,
     )
 

@@ -206,6 +206,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "accessLogDays": (Case(to="30"),),
     "alarmEmail": (Case(to="team@digitaltwins.nz"),),
     "monthlyBudget": (Case(to="500"),),
+    "permissionsBoundary": (Case(to="otakaro-github-role-boundary"),),
     "runningHours": (
         Case(to="mon-fri 07:00-19:00", along=_BY_DAY),
         Case(

@@ -252,6 +252,8 @@ def record(
         stack = get_root_resource()
         exported = stack.outputs if isinstance(stack, Stack) else {}
         exported.clear()  # an earlier run's
+        if stack is not None:
+            stack._transformations = []
         result = build()
         return pulumi.Output.all(result, exported).apply(keep)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from local.iam.simulator import Request, Simulator
 from local.record import ACCOUNT
 from operate.account import ROOT
 from operate.logs import Tail, groups
 from operate.shell import shell
 from operate.status import look
-from tests.iam.simulator import Request, Simulator
 from tests.unit.answers import Answers
 from tests.unit.running import NOW, deployed, well
 from tests.unit.test_operate_hours import Cloud as Night

@@ -6,11 +6,11 @@ from typing import Final
 
 import pytest
 
+from local.iam.simulator import Request, Simulator
 from local.record import ACCOUNT
 from tests.iam.asking import OTHER, allowed, asks, decided, refused, trust_of
 from tests.iam.calls import HERE, REGION, rollout
 from tests.iam.needs import MANAGED, Need, Program, handler_of
-from tests.iam.simulator import Request, Simulator
 from tests.lambdas.loading import LAMBDAS
 
 # By type of the program's resources: what would do harm to each of them, or tell its secrets.

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import entry_points
-from local import bootstrap, environment, paths
-from tests import node
+from local import bootstrap, environment, node, paths
 
 HERE: Final = Path(__file__).parent
 TOMCAT: Final = Path("/usr/share/tomcat10")

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from tests import node
+from local import node
 
 ENGINE = Path(__file__).parent / "engine"
 Decision = Literal["Allowed", "ImplicitlyDenied", "ExplicitlyDenied", "Invalid"]
@@ -31,6 +31,7 @@ class Request:
     context: dict[str, str | list[str]] = field(default_factory=dict)
     identity: tuple[str, ...] = ()  # the principal's policies
     attached: str | None = None  # the resource's policy
+    boundary: tuple[str, ...] = ()  # the principal's permissions boundary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class Answer:
     decision: Decision
     why: str  # of an invalid request or policy
     ignored: list[str]  # condition keys that the action doesn't know
+    by: list[str]  # statements of the principal's policies that allow it, as 'policy number'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +71,20 @@ class Action:
     resources: list[ResourceType]
 
 
+class SimulatorError(Exception):
+    """The simulator failed, or can't be installed."""
+
+
 class Simulator:
     """The installed simulator; each call starts it once for all that is asked."""
 
     def __init__(self) -> None:
         self._node, npm = node.programs()
         files = [ENGINE / name for name in ("answer.mjs", "package.json", "package-lock.json")]
-        self._home = node.installed("iam", files, self._node, npm)
+        try:
+            self._home = node.installed("iam", files, self._node, npm)
+        except node.NodeError as error:
+            raise SimulatorError(str(error)) from error
 
     def decide(self, requests: Sequence[Request], policies: Mapping[str, object]) -> list[Answer]:
         """AWS's decision on each request, in their order."""
@@ -117,7 +126,8 @@ class Simulator:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
+        if done.returncode:
+            raise SimulatorError(done.stderr)
         said: dict[str, Any] = json.loads(done.stdout)
         return said
 

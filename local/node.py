@@ -1,4 +1,4 @@
-"""Node.js and packages of npm for tests, by lock files, in folders that every checkout shares."""
+"""Node.js and packages of npm, by lock files, in folders that every checkout shares."""
 
 import hashlib
 import os
@@ -14,6 +14,10 @@ from local import bootstrap, paths
 
 NEEDED: Final = 20  # Node.js's major version: "engines" in each package.json
 _REQUIREMENTS: Final = Path(__file__).parent / "iam" / "engine" / "requirements.txt"
+
+
+class NodeError(Exception):
+    """npm could not install the packages."""
 
 
 def programs() -> tuple[str, list[str]]:
@@ -38,6 +42,9 @@ def installed(name: str, files: Sequence[Path], node: str, npm: Sequence[str]) -
     """A folder with the files, package.json and its lock among them, and the packages.
 
     It appears complete or not at all, and its name depends on what the files say.
+
+    Raises:
+        NodeError: npm could not install them.
     """
     content = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     home = paths.cache() / f"{name}-{content[:16]}"
@@ -56,7 +63,8 @@ def installed(name: str, files: Sequence[Path], node: str, npm: Sequence[str]) -
             text=True,
             check=False,
         )
-        assert done.returncode == 0, f"is the npm registry reachable? {done.stderr}"
+        if done.returncode:
+            raise NodeError(f"is the npm registry reachable? {done.stderr}")
         if not home.exists():  # another checkout's tests may have been faster
             fresh.rename(home)
     return home
