@@ -302,7 +302,36 @@ def test_terriamap_is_told_both_public_hosts(production: Recording) -> None:
         "BACKEND_PORT": "443",
         "GEOSERVER_HOST": "https://gs.otakaro.digitaltwins.nz",
         "GEOSERVER_PORT": "443",
+        "KEEP_ALIVE_SECONDS": "75",
     }
+
+
+def test_every_target_outlives_the_load_balancers_idle_time(stack: Recording) -> None:
+    """And the load balancer CloudFront's connections, and the longest answer."""
+    [balancer] = stack["lb/loadBalancer:LoadBalancer"].values()
+    prefix = stack["ecs/cluster:Cluster"].popitem()[0].removesuffix("-ecs")
+    waits = [
+        origin["customOriginConfig"]["originReadTimeout"]
+        for each in stack["cloudfront/distribution:Distribution"].values()
+        for origin in each["origins"]
+        if origin["originId"] == "alb"
+    ]
+    assert balancer["idleTimeout"] > max(waits)
+    for name in ("terriamap", "geoserver"):
+        kept = environment(stack, f"{prefix}-{name}")["KEEP_ALIVE_SECONDS"]
+        assert int(kept) > balancer["idleTimeout"]
+    kept = environment(stack, f"{prefix}-backend-flask")["GUNICORN_CMD_ARGS"]
+    assert int(kept.removeprefix("--keep-alive ")) > balancer["idleTimeout"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [("terriamap", "exec /app/entrypoint.sh"), ("geoserver", "exec /opt/startup.sh\n")],
+)
+def test_an_entry_point_ends_in_the_images_own(production: Recording, name: str, ends: str) -> None:
+    only = container(production, f"otakaro-dt-{name}")
+    assert only["entryPoint"] == ["/bin/bash", "-c"]
+    assert only["command"][0].endswith(ends)
 
 
 def test_geoserver_is_told_its_folder_its_public_name_and_its_heap(production: Recording) -> None:
@@ -316,6 +345,8 @@ def test_geoserver_is_told_its_folder_its_public_name_and_its_heap(production: R
         "PROXY_BASE_URL": "https://gs.otakaro.digitaltwins.nz/geoserver",
         "GEOSERVER_CSRF_WHITELIST": "gs.otakaro.digitaltwins.nz",
         "EXTRA_JAVA_OPTS": "-Xms1024m -Xmx3072m",
+        "KEEP_ALIVE_SECONDS": "75",
+        "TILE_SECONDS": "300",
     }
 
 
