@@ -37,6 +37,16 @@ Insights = Literal["disabled", "enabled", "enhanced"]
 FlowLogTraffic = Literal["REJECT", "ACCEPT", "ALL"]
 RedisTls = Literal["preferred", "required"]
 _ACCESS: Final[tuple[Access, ...]] = get_args(Access)
+# CloudFront developer guide, "Supported AWS Regions for VPC origins". In four of them one zone is
+# left out, whose letter differs between accounts: use1-az3, usw1-az2, apne1-az3, cac1-az3.
+_REGIONS: Final = (
+    *("ap-southeast-2", "ap-southeast-1", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5"),
+    *("ap-southeast-7", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2"),
+    *("ap-northeast-3", "ap-south-1", "ap-south-2", "af-south-1", "ca-central-1", "ca-west-1"),
+    *("eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1"),
+    *("eu-west-2", "eu-west-3", "il-central-1", "me-central-1", "me-south-1", "mx-central-1"),
+    *("sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2"),
+)
 _ARCHITECTURE: Final[tuple[Architecture, ...]] = get_args(Architecture)
 _INSIGHTS: Final[tuple[Insights, ...]] = get_args(Insights)
 _FLOW_LOG: Final[tuple[FlowLogTraffic, ...]] = get_args(FlowLogTraffic)
@@ -170,7 +180,6 @@ class EdgeSettings:
     geoserver_access: Access
     geoserver_admin_open: bool
     origin_timeout: int
-    origin_secret: int
     tile_seconds: int
     embedders: tuple[str, ...]
     script_hosts: tuple[str, ...]
@@ -231,8 +240,19 @@ class Settings:
                 f"aws:region {what}; allowed: an AWS region, ap-southeast-2 for production."
                 " Mend it with: pulumi config set aws:region ap-southeast-2"
             )
+        elif region not in _REGIONS:
+            reader.problems.append(
+                f"aws:region is {region!r}; allowed: a Region with CloudFront VPC origins,"
+                f" {', '.join(_REGIONS)}. Mend it with: pulumi config set aws:region ap-southeast-2"
+            )
         settings = _read(reader, region)
+        reader.retired(
+            "originSecret",
+            "the load balancer is internal, and requests carry no secret any more",
+        )
         reader.refuse_unknown_keys()
+        for note in reader.notes:
+            pulumi.log.warn(note)
         if reader.problems:
             count = len(reader.problems)
             raise SettingsError(
@@ -578,9 +598,8 @@ def _edge(read: ConfigReader) -> EdgeSettings:
         api_access=read.choice("apiAccess", _ACCESS),
         geoserver_access=read.choice("geoserverAccess", _ACCESS),
         geoserver_admin_open=read.boolean("geoserverAdminOpen"),
-        # CloudFront developer guide, "Response timeout": 1 to 120 s.
+        # CloudFront API, VpcOriginConfig, OriginReadTimeout: 1 to 120 s.
         origin_timeout=read.integer("originTimeout", 1, 120),
-        origin_secret=read.integer("originSecret", 1, 999_999),
         tile_seconds=read.integer("tileSeconds", 0, 31_536_000),
         embedders=_web_hosts(read, "mapEmbedders"),
         script_hosts=_web_hosts(read, "mapScriptHosts"),

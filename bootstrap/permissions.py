@@ -55,7 +55,7 @@ _LINKED: Final = (
     *("elasticache.amazonaws.com", "elasticfilesystem.amazonaws.com"),
     *("elasticloadbalancing.amazonaws.com", "rds.amazonaws.com"),
     *("logger.cloudfront.amazonaws.com", "replicator.lambda.amazonaws.com"),
-    *("wafv2.amazonaws.com", "delivery.logs.amazonaws.com"),
+    *("wafv2.amazonaws.com", "delivery.logs.amazonaws.com", "vpcorigin.cloudfront.amazonaws.com"),
 )
 ATTACHED: Final = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 # What AWS asks for besides the operation itself, with the document that says so.

@@ -333,7 +333,7 @@ def compare(before: Recording, after: Recording) -> tuple[Plan, dict[Any, frozen
         changed = [key for key in kind.changed(was, is_) if key not in new.ignore_changes]
         if not changed:
             continue
-        if kind.replacing(changed):
+        if new.replace_on_changes or kind.replacing(changed):
             result.replaced[urn] = changed
             renewed[new.type, new.name] = EVERYTHING
             continue

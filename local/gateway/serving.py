@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from .asgi import App, Message, Receive, Send, answer, gathered, pass_on, read, replayed
 from .background import Background
+from .balancers import Balancers
 from .bus import Bus
 from .calls import Part, Refused, Request
 from .clients import OWN, Clients
@@ -16,6 +17,7 @@ from .databases import Databases
 from .deployments import Deployments
 from .metrics import Metrics
 from .names import NAMES, Names
+from .origins import PATH, Origins
 from .parameters import Parameters
 from .registry import Images
 from .scaling import Scaling
@@ -43,6 +45,8 @@ class Gateway:
         self._deployments = Deployments(clients, self._background, self.bus)
         self._images = Images(app, region, self.bus)
         self._databases = Databases(app, clients, self._background)
+        self._balancers = Balancers(app, clients)
+        self._origins = Origins(app, clients, self._background)
         self._creations = Creations()
         self._schedules = Schedules(account, clients, self._background, self.bus, cron)
         self._scaling = Scaling(account)
@@ -92,6 +96,10 @@ class Gateway:
             await self._call(scope, receive, send, service, action, region)
         elif not own and signed and signed["service"] == "rds":
             await self._databases.serve(region, scope, receive, send)
+        elif not own and signed and signed["service"] == "elasticloadbalancing":
+            await self._balancers.serve(region, scope, receive, send)
+        elif not own and path.startswith(PATH):
+            await self._origins.serve(scope, receive, send)
         elif not own and path.startswith(_SCHEDULE) and scope["method"] in {"POST", "PUT"}:
             await self._scheduled(region, scope, receive, send)
         else:
@@ -100,6 +108,7 @@ class Gateway:
                 self._deployments.clear()
                 self._creations.clear()
                 self._databases.clear()
+                self._origins.clear()
                 self._schedules.clear()
                 self._scaling.clear()
 

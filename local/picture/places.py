@@ -33,7 +33,7 @@ PLACES: dict[str, Place] = {
     "ec2/natGateway:NatGateway": Place(
         group=PUBLIC, icon="network/nat-gateway", counted="NAT\ngateway: {}"
     ),
-    "lb/loadBalancer:LoadBalancer": Place(group=PUBLIC, icon="network/elastic-load-balancing"),
+    "lb/loadBalancer:LoadBalancer": Place(group=PRIVATE, icon="network/elastic-load-balancing"),
     "ecs/service:Service": Place(group=PRIVATE, icon="compute/fargate"),
     "elasticache/replicationGroup:ReplicationGroup": Place(
         group=PRIVATE, icon="database/elasticache"
@@ -95,6 +95,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "cloudfront/originAccessControl:OriginAccessControl",
         "cloudfront/originRequestPolicy:OriginRequestPolicy",
         "cloudfront/responseHeadersPolicy:ResponseHeadersPolicy",
+        "cloudfront/vpcOrigin:VpcOrigin",
         "ecr/lifecyclePolicy:LifecyclePolicy",
         "ecs/cluster:Cluster",
         "ecs/clusterCapacityProviders:ClusterCapacityProviders",

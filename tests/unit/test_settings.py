@@ -131,7 +131,6 @@ MISTAKES = [
             "databaseMaintenanceWindow": "tue:20:30-tue:21:30",
         },
     ),
-    Mistake("no rotation", "originSecret", "0", "from 1 to"),
     Mistake("a negative time for tiles", "tileSeconds", "-1", "from 0 to"),
     Mistake("an endpoint that AWS lacks", "interfaceEndpoints", '["ecr"]', "ecr.api, ecr.dkr"),
     Mistake("an endpoint twice", "interfaceEndpoints", '["ssm", "ssm"]', "different"),
@@ -394,6 +393,26 @@ def test_a_missing_region_is_told() -> None:
     [problem] = problems({k: v for k, v in GOOD.items() if k != "aws:region"})
     assert problem.startswith("aws:region is missing")
     assert problem.endswith("pulumi config set aws:region ap-southeast-2")
+
+
+def test_a_region_without_vpc_origins_is_refused() -> None:
+    [problem] = problems({**GOOD, "aws:region": "ap-southeast-6"})
+    assert problem.startswith("aws:region is 'ap-southeast-6'; allowed: a Region with CloudFront")
+    assert problem.endswith("pulumi config set aws:region ap-southeast-2")
+
+
+def test_a_retired_setting_is_reported_and_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    load(changed(originSecret="2"))
+    [note] = [record.message for record in caplog.records]
+    assert note == (
+        "otakaro:originSecret is '2' and has no effect: the load balancer is internal, and requests"
+        " carry no secret any more. To remove it, run: pulumi config rm otakaro:originSecret"
+    )
+
+
+def test_a_retired_setting_is_never_suggested() -> None:
+    [problem] = problems(changed(originSecre="2"))
+    assert "originSecret" not in problem.partition("those in")[2]
 
 
 @pytest.mark.parametrize(
