@@ -194,7 +194,6 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "geoserverAccess": (Case(to="open"),),
     "geoserverAdminOpen": (Case(to="true"),),
     "originTimeout": (Case(to="45"),),
-    "originSecret": (Case(to="2"),),
     "tileSeconds": (Case(to="600"),),
     "mapEmbedders": (Case(to='["www.example.nz"]'),),
     "mapScriptHosts": (Case(to='["scripts.example.nz"]'),),
