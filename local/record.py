@@ -3,21 +3,29 @@
 What unit tests assert on, the diagram is drawn from and the benchmark times.
 """
 
+import fcntl
+import hashlib
 import json
+import pickle
 import re
 import runpy
+import shutil
 import sys
+import time
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pulumi
 import yaml
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import get_root_resource, mocks, rpc, set_all_config
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
+from pulumi.runtime.proto import source_pb2
 from pulumi.runtime.stack import Stack
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -130,6 +138,11 @@ class Cloud(Mocks):
 
     def __init__(self, *, preview: bool) -> None:
         self.preview = preview
+
+    @property
+    def key(self) -> str:
+        """Identifies the answers, where they depend on the requests alone; else empty."""
+        return f"names, preview={self.preview}" if type(self) is Cloud else ""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         inputs = _plain(args.inputs)
@@ -248,7 +261,9 @@ def record(
         result = build()
         return pulumi.Output.all(result, exported).apply(keep)
 
-    mocks.test(run)()  # type: ignore[no-untyped-call]
+    # Where a resource was registered interests no one here, and takes a sixth of the time.
+    with patch("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace):
+        mocks.test(run)()  # type: ignore[no-untyped-call]
     return recording
 
 
@@ -258,15 +273,72 @@ def record_program(
     preview: bool = False,
     secret: Collection[str] = (),
     cloud: Cloud | None = None,
+    stored: bool = True,
 ) -> Recording:
-    """Run the whole program, `__main__.py`, with `config`."""
+    """Run the whole program, `__main__.py`, with `config`.
+
+    Within `share_recordings`, one run serves all processes that ask for the same, unless `stored`
+    is false. A run that raises is never stored.
+    """
 
     def build() -> None:
         forget_program()
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
-    sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
-    return record(build, config, preview=preview, secret=secret, cloud=cloud)
+    def run() -> Recording:
+        sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
+        return record(build, config, preview=preview, secret=secret, cloud=cloud)
+
+    cloud = cloud or Cloud(preview=preview)
+    if not (stored and cloud.key and _SHARED):
+        return run()
+    wanted = json.dumps([sorted(config.items()), preview, sorted(secret), cloud.key])
+    path = _folder() / hashlib.sha256(wanted.encode()).hexdigest()[:32]
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists():
+            recording: Recording = pickle.loads(zlib.decompress(path.read_bytes()))  # noqa: S301
+            return recording
+        recording = run()
+        written = path.with_suffix(".new")
+        written.write_bytes(zlib.compress(pickle.dumps(recording), 1))
+        written.rename(path)
+    return recording
+
+
+_SHARED: list[Path] = []
+_LIFETIME = 3600  # s, of recordings of other sources
+
+
+def share_recordings(folder: Path) -> None:
+    """Let all later calls of `record_program` in this process keep their recordings in `folder`,
+    for each other and for other processes, until a source changes."""
+    _SHARED.append(folder)
+
+
+def _folder() -> Path:
+    """The folder for recordings of the present sources; those of older ones are removed."""
+    folder = _SHARED[-1] / _sources()
+    if not folder.exists():
+        _SHARED[-1].mkdir(parents=True, exist_ok=True)
+        for other in _SHARED[-1].iterdir():
+            if time.time() - other.stat().st_mtime > _LIFETIME:
+                shutil.rmtree(other, ignore_errors=True)
+        folder.mkdir(exist_ok=True)
+    return folder
+
+
+@cache
+def _sources() -> str:
+    """A digest of all that a recording depends on besides its configuration."""
+    read = ["*.py", "requirements*.txt", "lambdas/**/*", "pages/**/*", "wrappers/**/*"]
+    read += ["local/**/*.py", "local/**/*.json", "local/**/*.yaml", "tests/contract/**/*.py"]
+    digest = hashlib.sha256(f"{sys.version} {ROOT}".encode())
+    for path in sorted({path for pattern in read for path in ROOT.glob(pattern)}):
+        if path.is_file() and "__pycache__" not in path.parts:
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(ROOT)} {len(content)} ".encode() + content)
+    return digest.hexdigest()[:32]
 
 
 def forget_program() -> None:

@@ -205,6 +205,10 @@ class Aws(Cloud):
         super().__init__(preview=False)
         self._region = region
 
+    @property
+    def key(self) -> str:
+        return f"AWS's forms, {self._region}"
+
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         id_, state = super().new_resource(args)
         if not args.typ.startswith("aws:"):

@@ -1,20 +1,10 @@
 """The whole program, recorded once for each stack, for every test to look at."""
 
-import gc
 from functools import cache
 
 import pytest
 
 from local.record import Recording, configuration, record_program
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    # The SDK warns of its own old names while it is imported.
-    config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:pulumi_aws")
-    # A recording is many small objects that stay; looking them through again and again is a third
-    # of its time.
-    gc.set_threshold(200_000, 50, 50)
-
 
 SWITCHES = {
     "otakaro:namePrefix": "a2345678901234",
