@@ -124,8 +124,9 @@ class _Policies:
 
     @functools.cache  # noqa: B019
     def endpoint(self, origin: str) -> Mapping[str, Any]:
-        got: Mapping[str, Any] = self._client.get_vpc_origin(Id=origin)["VpcOrigin"]
-        return got["VpcOriginEndpointConfig"]
+        got = self._client.get_vpc_origin(Id=origin)["VpcOrigin"]
+        config: Mapping[str, Any] = got["VpcOriginEndpointConfig"]
+        return config
 
     @functools.cache  # noqa: B019
     def forwarded(self, policy: str) -> Taken:

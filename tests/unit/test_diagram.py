@@ -18,6 +18,7 @@ from local.picture.places import (
     ALARMS,
     DATA,
     EDGE,
+    ENTRANCE,
     LEFT_OUT,
     NETWORK,
     PLACES,
@@ -115,7 +116,7 @@ def test_each_part_stands_where_it_belongs(production: Recording) -> None:
     picture = deployed(production)
     groups = {part.key.removeprefix("otakaro-dt-"): part.group for part in picture.parts}
     assert groups["map-cdn"] == groups["basic-auth"] == groups["maintenance"] == EDGE
-    assert groups["alb"] == groups["ec2/natGateway:NatGateway"] == PUBLIC
+    assert (groups["alb"], groups["ec2/natGateway:NatGateway"]) == (ENTRANCE, PUBLIC)
     for key in ("terriamap", "geoserver", "backend-flask", "backend-celery", "backend-redis"):
         assert groups[key] == PRIVATE
     assert groups["pg-postgis"] == PRIVATE
