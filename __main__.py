@@ -4,6 +4,7 @@ public sees."""
 import pulumi
 import pulumi_aws as aws
 
+import entry_points
 from alb import LoadBalancer, LoadBalancerArgs, RouteArgs
 from backend import API_PORT, REDIS_PORT, Backend, BackendArgs
 from budget import Spending, SpendingArgs
@@ -223,6 +224,7 @@ platform = Platform(
     log_retention_days=settings.log_retention_days,
     exec_allowed=settings.ecs_exec,
 )
+terriamap_start = entry_points.terriamap(keep_alive=keep_alive)
 terriamap = FargateService(
     f"{prefix}-terriamap",
     FargateServiceArgs(
@@ -231,7 +233,10 @@ terriamap = FargateService(
         repository=images["terriamap"],
         size=settings.terriamap,
         port=TERRIAMAP_PORT,
+        entry_point=terriamap_start.entry_point,
+        command=terriamap_start.command,
         environment={
+            **terriamap_start.environment,
             "BACKEND_HOST": f"https://{hosts.api}",
             "BACKEND_PORT": "443",
             "GEOSERVER_HOST": f"https://{hosts.geoserver}",
@@ -244,6 +249,9 @@ terriamap = FargateService(
     ),
 )
 geoserver_name = PrivateService(f"{prefix}-geoserver-name", network=network, host="geoserver")
+geoserver_start = entry_points.geoserver(
+    keep_alive=keep_alive, tile_seconds=settings.edge.tile_seconds
+)
 geoserver = FargateService(
     f"{prefix}-geoserver",
     FargateServiceArgs(
@@ -252,7 +260,10 @@ geoserver = FargateService(
         repository=images["geoserver"],
         size=settings.geoserver,
         port=GEOSERVER_PORT,
+        entry_point=geoserver_start.entry_point,
+        command=geoserver_start.command,
         environment={
+            **geoserver_start.environment,
             "SKIP_DEMO_DATA": "true",
             "CORS_ENABLED": "true",
             "ROOT_WEBAPP_REDIRECT": "true",
@@ -279,6 +290,7 @@ backend = Backend(
         network=network,
         repository=images["backend"],
         redis=settings.redis,
+        protect=settings.protect_data,
         flask=settings.flask,
         celery=settings.celery,
         celery_concurrency=settings.celery_concurrency,
@@ -326,9 +338,11 @@ administration = [
     f"/geoserver/{path}"
     for path in (
         *("web", "rest", "gwc/rest", "gwc/demo", "gwc/home", "TestWfsPost"),
-        *("j_spring_security_check", "j_spring_security_logout"),
+        *("j_spring_security_check", "j_spring_security_logout", "login", "logout"),
     )
 ]
+# TerriaMap's proxy to other sites' data is mounted twice (terriajs-server, lib/makeserver.js).
+proxies = ["/proxy", "/api/v1/proxy"]
 auth = BasicAuth(
     f"{prefix}-basic-auth",
     BasicAuthArgs(
@@ -342,6 +356,10 @@ auth = BasicAuth(
         # The worker publishes layers by GeoServer's private name; the map only shows them.
         reading=[hosts.geoserver],
         closed={} if settings.edge.geoserver_admin_open else {hosts.geoserver: administration},
+        exact={hosts.map: proxies},
+        # Browsers request a manifest and its icons without credentials.
+        public={hosts.map: ["/favicon.ico", "/manifest.json", "/favicons/"]},
+        ogc=[hosts.geoserver],
         users=settings.edge.users,
         log_retention_days=settings.log_retention_days,
         keep=settings.edge.keep_function,
@@ -369,10 +387,16 @@ firewall = (
     else None
 )
 static: dict[str, Caching] = {"/build/*": "assets", "/images/*": "assets"}
+proxied: dict[str, Caching] = {f"{path}*": "proxy" for path in proxies}
 # GeoServer's administration, where it is open, is each user's own.
 personal: dict[str, Caching] = {f"{path}*": "none" for path in administration}
+headers = {
+    "map": policies.map_headers,
+    "api": policies.service_headers,
+    "geoserver": policies.geoserver_headers,
+}
 behaviours: dict[str, tuple[str, str, Caching, dict[str, Caching]]] = {
-    "map": (hosts.map, "terriamap", "revalidate", static),
+    "map": (hosts.map, "terriamap", "revalidate", static | proxied),
     "api": (hosts.api, "api", "none", {}),
     "geoserver": (hosts.geoserver, "geoserver", "tiles", personal),
 }
@@ -388,7 +412,7 @@ sites = {
             origin_timeout=settings.edge.origin_timeout,
             auth=auth,
             policies=policies,
-            headers=policies.map_headers if key == "map" else policies.service_headers,
+            headers=headers[key],
             caching=caching,
             paths=paths,
             access_logs=access_logs,
@@ -436,9 +460,7 @@ rollout = Rollout(
         region=settings.region,
         account_id=account,
         cluster=platform.cluster,
-        services=[
-            Rolled(service=service, start=size.desired) for service, size in running.values()
-        ],
+        services=[Rolled(service=service, size=size) for service, size in running.values()],
         topic_arn=notifications.topic_arn,
         log_retention_days=settings.log_retention_days,
         hours=hours,
@@ -523,6 +545,7 @@ pulumi.export("backend-ecr-url", images["backend"].url)
 pulumi.export("terria-ecr-url", images["terriamap"].url)
 pulumi.export("geoserver-ecr-url", images["geoserver"].url)
 pulumi.export("sites", {key: site.url for key, site in sites.items()})
+pulumi.export("name-servers", zone.name_servers)  # of the public zone, for its delegation
 pulumi.export("cluster", platform.cluster.name)
 pulumi.export("services", {key: service.name for key, (service, _) in running.items()})
 pulumi.export(

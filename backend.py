@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pulumi_aws import appautoscaling, cloudwatch, elasticache
 from pulumi_aws.appautoscaling import (
@@ -28,6 +29,8 @@ from settings import RedisSettings, ServiceSize
 
 API_PORT: Final = 5000
 REDIS_PORT: Final = 6379
+# ElastiCache user guide, "Supported engines and versions": what comes after it is Valkey.
+LAST_REDIS_VERSION: Final = "7.1"
 
 # The list in Redis that Celery keeps jobs in, where the application says nothing else (Celery,
 # "Configuration and defaults", task_default_queue).
@@ -86,6 +89,7 @@ class RedisArgs:
     place: Place
     network: Network
     settings: RedisSettings
+    protect: bool
 
 
 class Redis(ComponentResource):
@@ -105,6 +109,8 @@ class Redis(ComponentResource):
             parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
             opts=child,
         )
+        # A snapshot's name is unique in the account: a second one of the same name is rejected.
+        suffix = random.RandomId(f"{name}-final", byte_length=4, opts=child)
         group = elasticache.ReplicationGroup(
             name,
             replication_group_id=name,
@@ -122,11 +128,22 @@ class Redis(ComponentResource):
             at_rest_encryption_enabled=True,
             transit_encryption_enabled=True,
             transit_encryption_mode=args.settings.tls,
-            auto_minor_version_upgrade=True,
+            # A newer minor version than the program's would be planned as a downgrade at the next
+            # refresh, which replaces the group. The last version has no newer one.
+            auto_minor_version_upgrade=args.settings.engine_version == LAST_REDIS_VERSION,
+            # Changes act when they are deployed, not in the maintenance window: a replica can be
+            # removed only once automatic failover is off, and a change that waits would be planned
+            # again by each deployment until then.
+            apply_immediately=True,
             snapshot_retention_limit=1,
             snapshot_window="14:00-15:00",  # UTC: the night in New Zealand
             maintenance_window="sat:15:00-sat:16:00",
-            opts=child,
+            final_snapshot_identifier=(
+                Output.format("{0}-final-{1}", name, suffix.hex)
+                if args.settings.final_snapshot
+                else None
+            ),
+            opts=ResourceOptions(parent=self, protect=args.protect),
         )
         alias = PrivateName(
             f"{name}-name",
@@ -153,6 +170,7 @@ class BackendArgs:
     network: Network
     repository: ImageRepository
     redis: RedisSettings
+    protect: bool  # Redis, which holds the queue and the results
     flask: ServiceSize
     celery: ServiceSize
     celery_concurrency: int  # jobs that a worker runs at the same time
@@ -175,7 +193,12 @@ class Backend(ComponentResource):
         self.repository = args.repository
         self.redis = Redis(
             f"{name}-redis",
-            RedisArgs(place=args.network.place("redis"), network=args.network, settings=args.redis),
+            RedisArgs(
+                place=args.network.place("redis"),
+                network=args.network,
+                settings=args.redis,
+                protect=args.protect,
+            ),
             child,
         )
         environment = {**args.environment, "MESSAGE_BROKER_HOST": self.redis.host}
@@ -244,7 +267,7 @@ class Backend(ComponentResource):
             ),
             child,
         )
-        if self.worker.scaling is not None:
+        if self.worker.scales:
             self._scale_by_queue(f"{name}-celery-queue", self.worker.scaling)
         self.register_outputs({"redis": self.redis.host})
 

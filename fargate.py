@@ -187,8 +187,9 @@ class FargateServiceArgs:
 class FargateService(ComponentResource):
     """One container as an ECS service: roles, logs, task definition, service, scaling.
 
-    It starts with no tasks: its repository may be empty. The first push starts it, and from then
-    on the number of tasks is scaling's business and the image the push's; Pulumi keeps the rest.
+    It starts with no tasks: its repository may be empty. From then on the rollout function owns the
+    number of tasks and the range of scaling (lambdas/rollout/counts.py), a push the image; Pulumi
+    owns the rest.
     """
 
     def __init__(
@@ -229,6 +230,9 @@ class FargateService(ComponentResource):
             execution_role_arn=self.execution_role.arn,
             task_role_arn=self.task_role.arn,
             container_definitions=Output.json_dumps([self._container()]),
+            # ECS can't roll back to a deregistered revision, and a deployment may fail minutes
+            # after `pulumi up` ended. Revisions cost nothing.
+            skip_destroy=True,
             volumes=[
                 {
                     "name": _volume(path),
@@ -246,7 +250,8 @@ class FargateService(ComponentResource):
             opts=self._child,
         )
         self.service = self._service(definition)
-        self.scaling = self._scaling() if args.size.maximum > args.size.minimum else None
+        self.scales = args.size.maximum > args.size.minimum
+        self.scaling = self._scaling()
         self.register_outputs({"service": self.service.name})
 
     def _role(
@@ -422,10 +427,18 @@ class FargateService(ComponentResource):
         )
 
     def _scaling(self) -> appautoscaling.Target:
-        """The bounds of the number of tasks, and what moves it between them.
+        """The range of the number of tasks, and the policies that change it.
 
-        Of two policies the one that wants more tasks wins: tasks are taken away only when all say
-        so (Application Auto Scaling user guide, "Target tracking scaling policies").
+        The range is the rollout function's. Registering a target moves the desired count into its
+        range at once (Application Auto Scaling API, RegisterScalableTarget), so this one starts at
+        0, with no policy at work. Of changes of the settings the function learns through its
+        environment: the provider's update sends the minimum, too, that Pulumi knows
+        (terraform-provider-aws, appautoscaling/target.go), which would start tasks at night.
+
+        Every service has a target, even if it always has one task: its suspension is how an
+        operator stops a service. Of two policies the one that wants more tasks wins: tasks are
+        taken away only when all say so (Application Auto Scaling user guide, "Target tracking
+        scaling policies").
         """
         args = self._args
         target = appautoscaling.Target(
@@ -435,10 +448,19 @@ class FargateService(ComponentResource):
                 "service/{0}/{1}", args.platform.cluster.name, self.service.name
             ),
             scalable_dimension="ecs:service:DesiredCount",
-            min_capacity=args.size.minimum,
+            min_capacity=0,
             max_capacity=args.size.maximum,
-            opts=self._child,
+            suspended_state={
+                "dynamic_scaling_in_suspended": True,
+                "dynamic_scaling_out_suspended": True,
+                "scheduled_scaling_suspended": False,
+            },
+            opts=ResourceOptions(
+                parent=self, ignore_changes=["minCapacity", "maxCapacity", "suspendedState"]
+            ),
         )
+        if not self.scales:
+            return target
         if args.cpu_target is not None:
             self._track(
                 target,

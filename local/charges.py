@@ -383,9 +383,26 @@ def _function(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
 
 
 def _clock(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
-    """A function that a schedule calls each minute, its log, and the metrics that it publishes."""
-    if thing.inputs.get("scheduleExpression") != "rate(1 minute)":
-        return
+    """A function that a schedule calls, its log, and the metric that comes of it."""
+    match thing.inputs.get("scheduleExpression"):
+        case "rate(1 minute)":
+            yield from _queue_measured(thing, deployment)
+        case "rate(5 minutes)":
+            yield from _services_compared(thing, deployment)
+
+
+def _services_compared(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
+    calls, load = 12 * hours(), deployment.load
+    [function] = [f for f in deployment.of(_FUNCTION) if f"{f.name}-look" == thing.name]
+    seconds = calls * load["look_function_seconds"] * function.inputs["memorySize"] / 1024
+    for rate, quantity in (("lambda.requests", calls), ("lambda.seconds", seconds)):
+        yield Charge(
+            item="Numbers of tasks", detail="each five minutes", price=rate, quantity=quantity
+        )
+    yield from _logs(deployment, "", calls * load["log_kb_of_queue_function"] / 1e6)
+
+
+def _queue_measured(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
     calls, load = 60 * hours(), deployment.load
     [function] = [f for f in deployment.of(_FUNCTION) if f.name == thing.name]
     seconds = calls * load["queue_function_seconds"] * function.inputs["memorySize"] / 1024
@@ -531,7 +548,7 @@ def tasks_of(recording: Any) -> dict[str, Tasks]:
     for function in recording.of("lambda/function:Function"):
         told = function.inputs.get("environment", {}).get("variables", {}).get("SERVICES")
         rolled = json.loads(told) if told else {}
-        starts |= {name: service["minimum"] for name, service in rolled.items()}
+        starts |= {name: service["start"] for name, service in rolled.items()}
     most = {
         re.sub(r"^service/[^/]+/", "", target.inputs["resourceId"]): target.inputs["maxCapacity"]
         for target in recording.of("appautoscaling/target:Target")

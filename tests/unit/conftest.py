@@ -25,6 +25,7 @@ SWITCHES = {
     "otakaro:databaseEngineVersion": "16.10",
     "otakaro:databaseMultiAz": "true",
     "otakaro:databaseInsights": "false",
+    "otakaro:redisEngineVersion": "7.0",
     "otakaro:redisReplicas": "1",
     "otakaro:redisTls": "required",
     "otakaro:mapAccess": "open",

@@ -143,6 +143,32 @@ def test_redis_is_one_private_encrypted_node_with_a_snapshot(production: Recordi
     assert group.keys().isdisjoint({"authToken", "userGroupIds", "numNodeGroups"})
 
 
+def test_redis_is_protected_and_leaves_a_final_snapshot(
+    production: Recording, local: Recording
+) -> None:
+    type_ = "elasticache/replicationGroup:ReplicationGroup"
+    [kept], [loose] = production.of(type_), local.of(type_)
+    assert kept.protect
+    assert kept.inputs["finalSnapshotIdentifier"] == "otakaro-dt-backend-redis-final-0a1b2c3d"
+    assert not loose.protect
+    assert "finalSnapshotIdentifier" not in loose.inputs
+
+
+def test_changes_of_redis_act_when_they_are_deployed(stack: Recording) -> None:
+    """The last replica can go only once failover is off, which else waits for the window."""
+    assert redis(stack)["applyImmediately"] is True
+
+
+def test_no_newer_minor_version_of_redis_comes_in_automatically(
+    production: Recording, switched: Recording
+) -> None:
+    """It would be planned as a downgrade, which replaces the group; 7.1 is the last one."""
+    for recording, version in ((production, "7.1"), (switched, "7.0")):
+        group = redis(recording)
+        assert group["engineVersion"] == version
+        assert group["autoMinorVersionUpgrade"] is (version == "7.1")
+
+
 def test_a_replica_in_another_zone_takes_over(switched: Recording) -> None:
     """AWS takes failover and zones only together with a second node."""
     group = redis(switched)

@@ -99,3 +99,13 @@ def test_the_policy_admits_only_this_accounts_roles_by_tls_and_folder(
         s["Effect"] == "Deny" and s.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
         for s in statements
     )
+
+
+def test_the_policy_and_its_statements_have_identifiers(stack: Recording) -> None:
+    """EFS adds its own where they are missing, and the provider compares them."""
+    [inputs] = stack["efs/fileSystemPolicy:FileSystemPolicy"].values()
+    policy = document(inputs["policy"])
+    sids = [statement.get("Sid") for statement in policy["Statement"]]
+    assert policy["Id"].endswith("-shared-data")
+    assert all(sids)
+    assert len({*sids}) == len(sids)

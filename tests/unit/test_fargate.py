@@ -102,6 +102,10 @@ def test_nothing_else_is_ignored_but_secrets_that_people_edit(stack: Recording) 
     }
     assert ignored == {
         ("aws:ecs/service:Service", "desiredCount"),
+        # The rollout function's: an update would send the minimum that Pulumi knows.
+        ("aws:appautoscaling/target:Target", "minCapacity"),
+        ("aws:appautoscaling/target:Target", "maxCapacity"),
+        ("aws:appautoscaling/target:Target", "suspendedState"),
         # An update of any other would send the value that Pulumi knows, the placeholder.
         *(("aws:ssm/parameter:Parameter", key) for key in WRITTEN_TOGETHER),
     }
@@ -298,7 +302,36 @@ def test_terriamap_is_told_both_public_hosts(production: Recording) -> None:
         "BACKEND_PORT": "443",
         "GEOSERVER_HOST": "https://gs.otakaro.digitaltwins.nz",
         "GEOSERVER_PORT": "443",
+        "KEEP_ALIVE_SECONDS": "75",
     }
+
+
+def test_every_target_outlives_the_load_balancers_idle_time(stack: Recording) -> None:
+    """And the load balancer CloudFront's connections, and the longest answer."""
+    [balancer] = stack["lb/loadBalancer:LoadBalancer"].values()
+    prefix = stack["ecs/cluster:Cluster"].popitem()[0].removesuffix("-ecs")
+    waits = [
+        origin["customOriginConfig"]["originReadTimeout"]
+        for each in stack["cloudfront/distribution:Distribution"].values()
+        for origin in each["origins"]
+        if origin["originId"] == "alb"
+    ]
+    assert balancer["idleTimeout"] > max(waits)
+    for name in ("terriamap", "geoserver"):
+        kept = environment(stack, f"{prefix}-{name}")["KEEP_ALIVE_SECONDS"]
+        assert int(kept) > balancer["idleTimeout"]
+    kept = environment(stack, f"{prefix}-backend-flask")["GUNICORN_CMD_ARGS"]
+    assert int(kept.removeprefix("--keep-alive ")) > balancer["idleTimeout"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [("terriamap", "exec /app/entrypoint.sh"), ("geoserver", "exec /opt/startup.sh\n")],
+)
+def test_an_entry_point_ends_in_the_images_own(production: Recording, name: str, ends: str) -> None:
+    only = container(production, f"otakaro-dt-{name}")
+    assert only["entryPoint"] == ["/bin/bash", "-c"]
+    assert only["command"][0].endswith(ends)
 
 
 def test_geoserver_is_told_its_folder_its_public_name_and_its_heap(production: Recording) -> None:
@@ -312,6 +345,8 @@ def test_geoserver_is_told_its_folder_its_public_name_and_its_heap(production: R
         "PROXY_BASE_URL": "https://gs.otakaro.digitaltwins.nz/geoserver",
         "GEOSERVER_CSRF_WHITELIST": "gs.otakaro.digitaltwins.nz",
         "EXTRA_JAVA_OPTS": "-Xms1024m -Xmx3072m",
+        "KEEP_ALIVE_SECONDS": "75",
+        "TILE_SECONDS": "300",
     }
 
 
@@ -497,19 +532,24 @@ def test_a_shell_in_a_task_is_possible_only_where_the_setting_says(
 
 
 @pytest.mark.parametrize(
-    ("name", "least", "most"),
-    [("terriamap", 1, 3), ("backend-flask", 1, 3), ("backend-celery", 2, 4)],
+    ("name", "most"), [("terriamap", 3), ("backend-flask", 3), ("backend-celery", 4)]
 )
-def test_a_service_scales_within_its_bounds_and_by_cpu_if_that_tells_of_visitors(
-    production: Recording, name: str, least: int, most: int
+def test_a_service_scales_within_its_range_and_by_cpu_if_that_measures_visitors(
+    production: Recording, name: str, most: int
 ) -> None:
+    """Registered with a minimum, or without a suspension, it would start tasks at once."""
     target = production["appautoscaling/target:Target"][f"otakaro-dt-{name}"]
     assert target == {
         "serviceNamespace": "ecs",
         "resourceId": f"service/otakaro-dt-ecs/otakaro-dt-{name}",
         "scalableDimension": "ecs:service:DesiredCount",
-        "minCapacity": least,
+        "minCapacity": 0,
         "maxCapacity": most,
+        "suspendedState": {
+            "dynamicScalingInSuspended": True,
+            "dynamicScalingOutSuspended": True,
+            "scheduledScalingSuspended": False,
+        },
     }
     policies = production["appautoscaling/policy:Policy"]
     assert (f"otakaro-dt-{name}-cpu" in policies) is (name != "backend-celery")
@@ -553,11 +593,15 @@ def test_nothing_else_scales_with_requests(production: Recording) -> None:
     }
 
 
-def test_what_has_one_number_of_tasks_is_not_scaled(
+def test_what_has_one_number_of_tasks_is_not_scaled_but_can_be_stopped(
     production: Recording, switched: Recording
 ) -> None:
-    assert "otakaro-dt-geoserver" not in production["appautoscaling/target:Target"]
-    assert "a2345678901234-terriamap" not in switched["appautoscaling/target:Target"]
+    policies = set(production["appautoscaling/policy:Policy"])
+    assert not {name for name in policies if "geoserver" in name}
+    for stack in (production, switched):
+        names = {one["resourceId"] for one in stack["appautoscaling/target:Target"].values()}
+        services = stack["ecs/service:Service"].values()
+        assert {name.rpartition("/")[2] for name in names} == {one["name"] for one in services}
     assert not [n for n in switched["appautoscaling/policy:Policy"] if "terriamap" in n]
 
 
