@@ -12,8 +12,6 @@ from policies import policy, statement, trust_for
 from postgres import PostgresInstance
 from running_hours import DAY, DAYS, RunningHours, clock
 
-# Between two looks whether tasks have ended, or the database has started.
-_LOOK = "rate(5 minutes)"
 # An order that comes later than this is none any more (EventBridge Scheduler tries again until
 # then).
 _LATE = 3600  # s
@@ -87,7 +85,7 @@ class Hours(ComponentResource):
             policy=policy(statement(["sqs:SendMessage"], [queue.arn])),
             opts=self._child,
         )
-        for key, (order, expression) in {**orders(hours), "look": ("Look", _LOOK)}.items():
+        for key, (order, expression) in orders(hours).items():
             name = f"{self._name}-{key}"
             scheduler.Schedule(
                 name,

@@ -102,10 +102,12 @@ class SettingsError(pulumi.RunError):
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSize:
-    """Size of one Fargate service: cpu in 1/1024 vCPU, memory in MiB, numbers of tasks."""
+    """Size of one Fargate service: CPU in 1/1024 vCPU, memory in MiB, disk in GiB, numbers of
+    tasks."""
 
     cpu: int
     memory: int
+    disk: int
     desired: int
     minimum: int
     maximum: int
@@ -165,6 +167,7 @@ class RedisSettings:
     node_type: str
     replicas: int
     tls: RedisTls
+    final_snapshot: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +204,7 @@ class Settings:
     flask: ServiceSize
     flask_requests: int
     celery: ServiceSize
+    celery_concurrency: int  # jobs that a worker runs at the same time
     celery_spot: bool
     files_root: str  # where on the shared disk its folders begin; empty is the disk's own root
     architecture: Architecture
@@ -268,6 +272,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
         "digitaltwins.nz",
     )
     protect = read.boolean("protectData")
+    final_snapshot = read.boolean("databaseFinalSnapshot")
     zones = _zones(read, region)
     nat_gateways, endpoints = _ways_out(read, region, zones)
     hours = read_running_hours(read)
@@ -295,12 +300,13 @@ def _read(read: ConfigReader, region: str) -> Settings:
         flask=services["flask"],
         flask_requests=read.integer("flaskRequests", 1, 1_000_000, clamp=False),
         celery=services["celery"],
+        celery_concurrency=read.integer("celeryConcurrency", 1, 64),
         celery_spot=read.boolean("celerySpot"),
         files_root=_files_root(read),
         architecture=read.choice("cpuArchitecture", _ARCHITECTURE),
         ecs_exec=read.boolean("ecsExec"),
         container_insights=read.choice("containerInsights", _INSIGHTS),
-        database=_database(read, region, hours),
+        database=_database(read, region, hours, final_snapshot=final_snapshot),
         redis=RedisSettings(
             engine_version=read.text(
                 "redisEngineVersion", _REDIS_VERSION, "Redis 7.0 or 7.1, the last ones", "7.1"
@@ -314,6 +320,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
             # ElastiCache user guide, "Replication: Valkey and Redis OSS cluster mode disabled".
             replicas=read.integer("redisReplicas", 0, 5),
             tls=read.choice("redisTls", _REDIS_TLS),
+            final_snapshot=final_snapshot,
         ),
         edge=_edge(read),
         protect_data=protect,
@@ -515,8 +522,11 @@ def _service(read: ConfigReader, name: str, *, single: bool = False) -> ServiceS
             f" steps of {sizes[1] - sizes[0]}",
             str(sizes[0]),
         )
+    # Every task on Fargate has 20 GiB; a task definition may have 21 to 200 (ECS API,
+    # EphemeralStorage).
+    disk = read.integer(f"{name}Disk", 20, 200)
     if single:
-        return ServiceSize(cpu=cpu, memory=memory, desired=1, minimum=1, maximum=1)
+        return ServiceSize(cpu=cpu, memory=memory, disk=disk, desired=1, minimum=1, maximum=1)
     minimum = read.integer(f"{name}Min", 1, 100)
     maximum = read.integer(f"{name}Max", 1, 100)
     desired = read.integer(f"{name}Desired", 1, 100)
@@ -530,10 +540,14 @@ def _service(read: ConfigReader, name: str, *, single: bool = False) -> ServiceS
             f"from {name}Min ({minimum}) to {name}Max ({maximum})",
             str(minimum),
         )
-    return ServiceSize(cpu=cpu, memory=memory, desired=desired, minimum=minimum, maximum=maximum)
+    return ServiceSize(
+        cpu=cpu, memory=memory, disk=disk, desired=desired, minimum=minimum, maximum=maximum
+    )
 
 
-def _database(read: ConfigReader, region: str, hours: RunningHours | None) -> DatabaseSettings:
+def _database(
+    read: ConfigReader, region: str, hours: RunningHours | None, *, final_snapshot: bool
+) -> DatabaseSettings:
     # gp3 ends at 64 TiB (RDS user guide, "Storage types"); the ceiling is a tenth above.
     storage = read.integer("databaseStorage", 20, 59_578)
     ceiling = read.integer("databaseMaxStorage", 22, 65536)
@@ -564,7 +578,7 @@ def _database(read: ConfigReader, region: str, hours: RunningHours | None) -> Da
         backup_days=read.integer("databaseBackupDays", 1, 35),
         backup_window=backup,
         maintenance_window=maintenance,
-        final_snapshot=read.boolean("databaseFinalSnapshot"),
+        final_snapshot=final_snapshot,
         insights=read.boolean("databaseInsights"),
         restore=_restore_point(read, region),
     )

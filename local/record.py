@@ -118,6 +118,14 @@ class Recording:
 
     def waits_for(self, resource: Resource) -> set[str]:
         """Names of all that must exist before `resource`, directly or through others."""
+        names = {r.urn: r.name for r in self.resources}
+        return {names[urn] for urn in self.all_dependencies(resource)}
+
+    def all_dependencies(self, resource: Resource) -> set[str]:
+        """URNs of the resources that `resource` depends on, directly or through others.
+
+        They are created before it, and deleted after it.
+        """
         by_urn = {r.urn: r for r in self.resources}
         found: set[str] = set()
         queue = [resource.urn]
@@ -126,7 +134,7 @@ class Recording:
                 if urn in by_urn:
                     found.add(urn)
                     queue.append(urn)
-        return {by_urn[urn].name for urn in found}
+        return found
 
 
 class Cloud(Mocks):

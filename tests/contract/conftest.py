@@ -109,9 +109,19 @@ class Engine:
         answer = self.provider.Check(request, self.connection)
         return decode(answer.inputs), [failure.reason for failure in answer.failures]
 
-    def diff(self, token: str, olds: dict[str, Any], news: dict[str, Any]) -> Any:
+    def diff(
+        self,
+        token: str,
+        olds: dict[str, Any],
+        news: dict[str, Any],
+        state: dict[str, Any] | None = None,
+    ) -> Any:
         request = provider_pb2.DiffRequest(
-            urn=self.urn(token), id="x", old_inputs=encode(olds), news=encode(news)
+            urn=self.urn(token),
+            id="x",
+            old_inputs=encode(olds),
+            news=encode(news),
+            olds=encode(state or {}),
         )
         return self.provider.Diff(request, self.connection)
 

@@ -270,6 +270,8 @@ RULES = (
             "must be a parameter's or secret's ARN"),
         (f"{_TASK}[]", _ports, "portMappings must differ, hostPort as containerPort"),
         (f"{_TASK}.portMappings.containerPort", between(1, 65535), "must be 1 to 65535"),
+        (f"{_TASK}.user", like(r"\w[\w.-]*(:\w[\w.-]*)?"),
+            "must be a user's name or id, and may have a group's after a colon"),
         (f"{_TASK}.stopTimeout", between(0, 120), "must be 0 to 120 seconds")),
     *of("ecs/taskDefinition:TaskDefinition", "ECS API, HealthCheck",
         (f"{_TASK}.healthCheck.interval", between(5, 300), "must be 5 to 300 seconds"),
