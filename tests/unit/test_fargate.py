@@ -311,7 +311,7 @@ def test_every_target_outlives_the_load_balancers_idle_time(stack: Recording) ->
     [balancer] = stack["lb/loadBalancer:LoadBalancer"].values()
     prefix = stack["ecs/cluster:Cluster"].popitem()[0].removesuffix("-ecs")
     waits = [
-        origin["customOriginConfig"]["originReadTimeout"]
+        origin["vpcOriginConfig"]["originReadTimeout"]
         for each in stack["cloudfront/distribution:Distribution"].values()
         for origin in each["origins"]
         if origin["originId"] == "alb"
