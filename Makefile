@@ -5,6 +5,9 @@ STACK ?= $(if $(filter aws,$(ACCOUNT)),production,local)
 SET ?=
 RUNS ?= 1000000
 export ACCOUNT STACK LOCAL_PORT EDGE_PORT VALUE
+# No module path of the user's shell reaches a command, and all text is UTF-8 in every locale.
+unexport $(filter PYTHON%,$(.VARIABLES))
+export PYTHONUTF8 = 1
 
 RUN = $(PYTHON) -m local
 OPERATE = $(PYTHON) -m $(if $(filter aws,$(ACCOUNT)),operate,local)

@@ -7,7 +7,6 @@ production configures it and once with every setting on that the document says m
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import bootstrap, paths
+from local import bootstrap, environment, paths
 from local.errors import LocalError
 from local.record import Recording, configuration, record_program
 from local.terraform import Translation, translate
@@ -109,7 +108,7 @@ def _run(text: str) -> dict[str, Any]:
                 *("--download-external-modules", "false"),
             ],
             cwd=place,
-            env={"PATH": os.environ.get("PATH", ""), "HOME": place, "LOG_LEVEL": "ERROR"},
+            env=environment.service(HOME=place, LOG_LEVEL="ERROR"),
             capture_output=True,
             text=True,
             check=False,

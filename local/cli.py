@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from local import bootstrap, console, paths
+from local import bootstrap, console, environment, paths
 from local.errors import LocalError
 
 SDK = version("pulumi")
@@ -55,10 +55,10 @@ def fits(found: str) -> bool:
 
 
 def _version_of(program: Path) -> str:
-    environment = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    own = {**environment.inherited(), "PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
         said = subprocess.run(
-            [program, "version"], env=environment, capture_output=True, text=True, timeout=30
+            [program, "version"], env=own, capture_output=True, text=True, timeout=30
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

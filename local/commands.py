@@ -40,7 +40,6 @@ def up(arguments: argparse.Namespace) -> None:
     """Deploy the stack; nothing changes when it is deployed already."""
     started = time.monotonic()
     with opened(arguments.stack, stackfile.parse(arguments.set)) as session:
-        session.give_database()
         result = session.run(session.stack.up, suppress_outputs=True)
         endpoint = session.account.endpoint
         console.OUT.print()

@@ -14,7 +14,7 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local import bootstrap, broker, console, database, paths
+from local import bootstrap, broker, console, database, environment, paths
 from local.errors import LocalError
 from local.process import command_line
 
@@ -34,8 +34,8 @@ class Emulator:
 
     pid: int
     port: int
-    database: str  # the address behind its databases, empty when nothing is there
-    broker: str = ""  # the same behind its Redis
+    databases: bool  # whether servers run behind its databases
+    broker: str = ""  # the address behind its Redis, empty when nothing is there
 
     @property
     def endpoint(self) -> str:
@@ -81,9 +81,9 @@ def stop() -> bool:
     if recorded is not None and alive:
         _end(recorded.pid)
     _pid_file().unlink(missing_ok=True)
-    shutil.rmtree(paths.state() / "emulator", ignore_errors=True)
     database.stop()
     broker.stop()
+    shutil.rmtree(paths.state() / "emulator", ignore_errors=True)
     return alive
 
 
@@ -95,8 +95,11 @@ def port_wanted() -> int:
     return int(text)
 
 
-def _python() -> Path:
-    """The interpreter of the emulator's environment, installed once for all checkouts."""
+def installed() -> Path:
+    """Return the interpreter of the emulator's environment, installed once for all checkouts.
+
+    Raises LocalError when it cannot be installed.
+    """
     name = "ministack-py{}.{}".format(*sys.version_info[:2])
     try:
         return bootstrap.install(paths.cache() / name, [REQUIREMENTS], "the emulator")
@@ -105,7 +108,7 @@ def _python() -> Path:
 
 
 def _start(port: int) -> Emulator:
-    python = _python()
+    python = installed()
     deadline = time.monotonic() + FREE_SECONDS  # one that just ended may still hold it
     while _taken(port) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -116,19 +119,20 @@ def _start(port: int) -> Emulator:
         )
     home = paths.folder(paths.state() / "emulator", "check the rights of its parent")
     scratch = paths.folder(home / "tmp", "check the rights of its parent")
-    behind, queue = _fresh_database(), _fresh_broker()
+    database.stop()  # an earlier emulator's servers: this one does not know them
+    queue = _fresh_broker()
     log = _log_file()
     with log.open("ab") as output:
         child = subprocess.Popen(
             [python, "-P", GATEWAY],  # -P: our modules are none of its business
-            env=environment(port, home, scratch, behind, queue),
+            env=variables(port, home, scratch, queue),
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,  # a Ctrl-C meant for a command must not end the emulator
         )
-    emulator = Emulator(pid=child.pid, port=port, database=behind, broker=queue)
+    emulator = Emulator(pid=child.pid, port=port, databases=database.possible(), broker=queue)
     _pid_file().write_text(json.dumps(asdict(emulator)))
     deadline = time.monotonic() + START_SECONDS
     while not _healthy(port):
@@ -138,17 +142,6 @@ def _start(port: int) -> Emulator:
             raise LocalError(f"the emulator does not come up: {log} tells why")
         time.sleep(0.1)
     return emulator
-
-
-def _fresh_database() -> str:
-    """The address of a new server behind the emulated databases; empty when there can be none."""
-    database.stop()  # an earlier emulator's: this one knows nothing of it
-    try:
-        made = database.ensure()
-    except LocalError as error:
-        console.note(f"Nothing is behind the emulated databases: {error}")
-        return ""
-    return made.address if made is not None else ""
 
 
 def _fresh_broker() -> str:
@@ -165,15 +158,11 @@ def _fresh_broker() -> str:
     return made.address
 
 
-def environment(port: int, home: Path, scratch: Path, behind: str, queue: str) -> dict[str, str]:
-    """A clean environment: the functions that the emulator runs inherit all of it."""
-    # What RDS names as its instances' address, and with it the emulator's own in other places;
-    # functions are told where the emulator really is.
-    names = {"MINISTACK_HOST": behind} if behind else {}
+def variables(port: int, home: Path, scratch: Path, queue: str) -> dict[str, str]:
+    """Return the emulator's environment, all of which the functions that it runs inherit."""
     return {
-        **names,
         "AWS_ENDPOINT_URL": f"http://{HOST}:{port}",
-        "PATH": os.environ.get("PATH", os.defpath),
+        **environment.service(),
         "HOME": str(home),
         "TMPDIR": str(scratch),
         "BIND_HOST": HOST,

@@ -7,7 +7,7 @@ from local import console, database, emulator, stackfile
 from local.account import HOME_REGION
 from local.account import Account as Emulated
 from local.errors import LocalError
-from local.workspace import Workspace, forget_proxies
+from local.workspace import Workspace
 from operate import commands
 from operate.account import Account, Stack
 from operate.errors import OperateError, told
@@ -45,14 +45,15 @@ def shell(arguments: argparse.Namespace) -> None:
 def psql(arguments: argparse.Namespace) -> None:
     """Open the database's prompt."""
     account = emulated(arguments.stack)
-    server = database.running()
+    instance = _recorded(arguments.stack, "aws:rds/instance:Instance", "identifier")
+    server = database.behind(instance)
     if server is None:
         raise LocalError(
             "no PostgreSQL is behind the emulated RDS: install PostgreSQL with PostGIS, then "
             f"`make reset` and {account.command('up')}"
         )
-    console.note(f"the PostgreSQL behind {account.title}")
-    server.prompt()
+    console.note(f"the PostgreSQL behind {instance} in {account.title}")
+    database.prompt(server)
 
 
 def restart(arguments: argparse.Namespace) -> None:
@@ -101,7 +102,6 @@ def emulated(stack: str) -> Account:
     if running is None or not cluster:
         command = f"make up {named}".strip()
         raise LocalError(f"the stack {stack} is not deployed: `{command}` does that")
-    forget_proxies()
     region = HOME_REGION
     account = Emulated(running.endpoint)
     return Account(
@@ -114,8 +114,13 @@ def emulated(stack: str) -> Account:
 
 
 def _cluster(stack: str) -> str:
-    """The name of the stack's cluster as its state has it; empty when it has none."""
+    """Return the name of the stack's cluster from its state; empty when it has none."""
+    return _recorded(stack, "aws:ecs/cluster:Cluster", "name")
+
+
+def _recorded(stack: str, kind: str, output: str) -> str:
+    """Return an output of the stack's only resource of a type; empty when it has none."""
     for resource in Workspace(stack).recorded:
-        if resource["type"] == "aws:ecs/cluster:Cluster":
-            return str(resource["outputs"]["name"])
+        if resource["type"] == kind and not resource.get("delete"):
+            return str(resource["outputs"][output])
     return ""

@@ -14,11 +14,9 @@ from pulumi.automation import CommandResult, OnOutput, PulumiCommand
 from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
-from local import paths
+from local import environment, paths
 
 _LIVE = {"up", "preview", "refresh", "destroy"}
-# The engine sees nothing else of the user's shell: no AWS profile, no token, no proxy.
-_PASSED_ON = ("PATH", "HOME", "USER", "TERM", "LANG", "LC_ALL", "TMPDIR", "COLUMNS", "NO_COLOR")
 
 
 def command_line(pid: int) -> bytes:
@@ -77,11 +75,10 @@ class Engine(PulumiCommand):
         terminal = live and sys.stdout.isatty() and sys.stdin.isatty()
         if not terminal:
             args = ["--non-interactive", *args]
-        environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
         child = subprocess.Popen(
             [self.command, *args],
             cwd=cwd,
-            env={**environment, **additional_env, "PULUMI_AUTOMATION_API": "true"},
+            env=environment.limited(**additional_env, PULUMI_AUTOMATION_API="true"),
             stdin=None if terminal else subprocess.DEVNULL,
             stdout=None if terminal else subprocess.PIPE,
             stderr=subprocess.PIPE,

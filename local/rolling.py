@@ -26,7 +26,7 @@ from local.account import Account
 from local.errors import LocalError
 from local.gateway import JOURNAL
 from local.session import Memory
-from local.workspace import Workspace, forget_proxies
+from local.workspace import Workspace
 
 SERVICES: Final = ("backend", "terriamap", "geoserver")
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -127,7 +127,6 @@ class Rollout:
         suffix = "" if stack == stackfile.STACKS[0] else f" STACK={stack}"
         if running is None or not names:
             raise LocalError(f"the stack {stack} is not deployed: `make up{suffix}` does that")
-        forget_proxies()
         account = Memory(running).account
         client = account.client("lambda")
         try:

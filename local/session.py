@@ -21,7 +21,7 @@ from local.errors import LocalError
 from local.events import Steps
 from local.process import Engine, Interrupted, end_left_engine
 from local.provider import serve
-from local.workspace import Workspace, forget_proxies
+from local.workspace import Workspace
 
 
 @dataclass
@@ -32,21 +32,7 @@ class Session:
     stack: automation.Stack
     account: Account
     provider: Any
-    database: database.Database | None
     steps: Steps = field(default_factory=Steps)
-
-    def give_database(self) -> None:
-        """Let the stack's user into the database behind RDS, where there is one.
-
-        Raises LocalError when the passphrase doesn't open the stack's secrets.
-        """
-        if self.database is None:
-            return
-        try:
-            password = self.stack.get_config(f"{stackfile.PROJECT}:databasePassword")
-        except CommandError as error:
-            raise LocalError(explain(error, Steps())) from error
-        self.database.give(password.value)
 
     def run(
         self,
@@ -102,17 +88,18 @@ def opened(stack: str, overrides: dict[str, str] | None = None) -> Iterator[Sess
         workspace = Workspace(stack, overrides)
         cli.find()
         running = emulator.ensure()
-        forget_proxies()
         workspace_memory = Memory(running)
         account = workspace_memory.account
         if not stackfile.setting(stack, workspace.folder, "createDnsZone"):
             workspace_memory.seed_zone(
                 str(stackfile.setting(stack, workspace.folder, "dnsZone") or "")
             )
-        behind = database.ensure() if running.database else None
+        database.ensure()
         if running.broker:
             broker.ensure()
-        lacking = frozenset() if behind else frozenset({"aws:lambda/invocation:Invocation"})
+        lacking = (
+            frozenset() if running.databases else frozenset({"aws:lambda/invocation:Invocation"})
+        )
         with (
             faults.between(running.endpoint) as (endpoint, patience),
             serve(endpoint, recorded_only=lacking, patience=patience) as provider,
@@ -124,7 +111,7 @@ def opened(stack: str, overrides: dict[str, str] | None = None) -> Iterator[Sess
                 )
             except CommandError as error:
                 raise LocalError(explain(error, Steps())) from error
-            session = Session(workspace, opened_stack, account, provider, behind)
+            session = Session(workspace, opened_stack, account, provider)
             _recover(session, workspace_memory.boot)
             yield session
 

@@ -18,7 +18,6 @@ from local.process import Engine
 
 # Variables of the user's shell that would reach the program, the provider or boto3.
 _CLOUD = ("AWS_", "PULUMI_", "BOTO_")
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 class Workspace:
@@ -148,13 +147,6 @@ def forget_the_users_cloud() -> None:
             del os.environ[name]
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
-
-
-def forget_proxies() -> None:
-    """From here on everything is on loopback; what had to be fetched is there."""
-    for name in list(os.environ):
-        if name.upper() in _PROXIES:
-            del os.environ[name]
 
 
 def _backend() -> Path:

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -20,7 +21,7 @@ from local.edge.running import RunningEdge, running_edge
 from local.errors import LocalError
 from local.events import Steps
 from local.session import explain
-from local.workspace import Workspace, forget_proxies
+from local.workspace import Workspace
 
 DEFAULT_PORT: Final = 8443
 _TRIES: Final = 50
@@ -28,16 +29,15 @@ _TRIES: Final = 50
 
 def edge(arguments: argparse.Namespace) -> None:
     """Serve the deployed hosts by HTTPS, with small applications behind them."""
-    running = emulator.running()
+    running, workspace = emulator.running(), Workspace(arguments.stack)
     suffix = "" if arguments.stack == stackfile.STACKS[0] else f" STACK={arguments.stack}"
-    if running is None or not Workspace(arguments.stack).recorded:
+    if running is None or not workspace.recorded:
         raise LocalError(
             f"the stack {arguments.stack} is not deployed: `make up{suffix}` does that"
         )
     https_port, http_port = ports(os.environ.get("EDGE_PORT") or "")
     user, password = credentials(arguments.stack)
-    forget_proxies()
-    folder = paths.state() / "edge"
+    folder = paths.state() / "edge" / arguments.stack
     with (
         _until_told() as stopped,
         running_edge(
@@ -45,11 +45,12 @@ def edge(arguments: argparse.Namespace) -> None:
             https_port=https_port,
             http_port=http_port,
             folder=folder,
+            resources=lambda: {str(each.get("id")) for each in workspace.recorded},
             tell=_tell,
             note=console.note,
         ) as served,
     ):
-        _explain(served, user, password)
+        _explain(served, folder, user, password)
         stopped.wait()
     console.note("The edge has stopped; its stand-ins are no targets any more")
 
@@ -115,7 +116,7 @@ def _until_told() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _explain(served: RunningEdge, user: str, password: str) -> None:
+def _explain(served: RunningEdge, folder: Path, user: str, password: str) -> None:
     first = served.standins.hosts["map"]
     console.OUT.print("The hosts of the stack, by HTTPS on this machine alone:\n")
     for name, host in served.standins.hosts.items():
@@ -123,7 +124,7 @@ def _explain(served: RunningEdge, user: str, password: str) -> None:
     console.OUT.print(f"\nUser {user}, password {password}", markup=False)
     chromium = [
         "chromium",
-        f"--user-data-dir={paths.state() / 'edge' / 'chromium'}",
+        f"--user-data-dir={folder / 'chromium'}",
         f"--host-resolver-rules={served.resolver_rules}",
         f"--ignore-certificate-errors-spki-list={served.fingerprint}",
         f"https://{first}/",

@@ -1,7 +1,7 @@
 """What is deployed: distributions with their behaviours, origins and policies, by AWS's APIs."""
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -95,8 +95,8 @@ class Distribution:
         return next(each for each in self.behaviours if paths.matches(each.pattern, uri))
 
 
-def read(account: Account) -> list[Distribution]:
-    """The account's enabled distributions.
+def read(account: Account, only: Collection[str] | None = None) -> list[Distribution]:
+    """Return the account's enabled distributions, or those of them whose ids are in `only`.
 
     Raises LocalError when one of them has something that the edge would have to leave out.
     """
@@ -105,6 +105,8 @@ def read(account: Account) -> list[Distribution]:
     found = []
     for page in client.get_paginator("list_distributions").paginate():
         for summary in page["DistributionList"].get("Items", []):
+            if only is not None and summary["Id"] not in only:
+                continue
             whole = client.get_distribution(Id=summary["Id"])["Distribution"]
             if whole["DistributionConfig"]["Enabled"]:
                 found.append(_distribution(whole, policies))

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -56,6 +56,7 @@ class Deployed:
     functions: Functions
     note: Callable[[str], None]
     read_timeout: float | None  # s, instead of the origins' own
+    resources: Callable[[], Collection[str]] | None = None  # ids of what is served; None: all
     load_balancers: list[LoadBalancer] = field(default_factory=list)
     distributions: list[Distribution] = field(default_factory=list)
 
@@ -70,7 +71,7 @@ class Deployed:
         Raises LocalError for what the edge cannot run.
         """
         with self._lock:
-            found = deployment.read(self.account)
+            found = deployment.read(self.account, self.resources and self.resources())
             if self.read_timeout is not None:
                 found = [_hurried(each, self.read_timeout) for each in found]
             used = {
@@ -201,6 +202,7 @@ def running_edge(
     http_port: int = 0,
     folder: Path | None = None,
     read_timeout: float | None = None,
+    resources: Callable[[], Collection[str]] | None = None,
     tell: Callable[[Entry], None] | None = None,
     note: Callable[[str], None] = lambda _text: None,
 ) -> Iterator[RunningEdge]:
@@ -212,6 +214,7 @@ def running_edge(
         http_port: likewise.
         folder: for certificates and the functions' archives; emptied. A temporary one by default.
         read_timeout: seconds instead of the origins' own, for who has no minute to wait.
+        resources: returns the ids of one stack's resources, to serve that stack alone.
         tell: gets each request's entry.
         note: gets what else happens, as text.
 
@@ -228,11 +231,11 @@ def running_edge(
         stack.callback(functions.stop)
         origins = Origins(account, lambda: deployed.load_balancers)
         edge = Edge(functions=functions, origins=origins, cache=Cache(time.time))
-        deployed = Deployed(account, edge, functions, note, read_timeout)
+        deployed = Deployed(account, edge, functions, note, read_timeout, resources)
         deployed.refresh()
         if not deployed.distributions:
             raise LocalError("no distribution is deployed: `make up` does that")
-        placed = _placed(account, stack)
+        placed = _placed(account, stack, resources and resources())
         certificates = Certificates(folder / "ca.pem")
         log = Log(tell)
 
@@ -266,9 +269,9 @@ def running_edge(
         )
 
 
-def _placed(account: Account, stack: ExitStack) -> StandIns:
+def _placed(account: Account, stack: ExitStack, only: Collection[str] | None) -> StandIns:
     """Stand-ins, each the target of the group whose containers it stands for."""
-    routes = {each.port: each for each in targets.routes(account)}
+    routes = {each.port: each for each in targets.routes(account, only)}
     if missing := {_MAP, _API, _GEOSERVER} - set(routes):
         ports = ", ".join(map(str, sorted(missing)))
         raise LocalError(f"no listener rule forwards to containers at port {ports}: `make up`")

@@ -1,5 +1,6 @@
 """The stand-ins as targets of the deployed target groups: without Docker, ECS registers none."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,11 +20,13 @@ class Route:
     port: int
 
 
-def routes(account: Account) -> list[Route]:
-    """Every host that a listener rule forwards, and where to."""
+def routes(account: Account, only: Collection[str] | None = None) -> list[Route]:
+    """Return every host that a listener rule forwards and its target group, of those in `only`."""
     client = account.client("elbv2")
     groups = {
-        each["TargetGroupArn"]: each for each in _all(client, "target_groups", "TargetGroups")
+        each["TargetGroupArn"]: each
+        for each in _all(client, "target_groups", "TargetGroups")
+        if only is None or each["TargetGroupArn"] in only
     }
     found: list[Route] = []
     for balancer in _all(client, "load_balancers", "LoadBalancers"):

@@ -11,13 +11,14 @@ missing there:
 - ECS's record of deployments (deployments.py), with the digest that each container's image had when
   its deployment began (containers.py), and the circuit breaker.
 - ECR's answers and pushes (registry.py), and SSM's edits (parameters.py).
-- RDS's states, in which instances can't be changed, and their time (databases.py), and
-  restorations (restoration.py).
+- RDS's states, in which instances can't be changed, and their time (databases.py), restorations
+  (restoration.py), and a PostgreSQL server behind each instance (postgresql.py).
 - Elastic Load Balancing's limit of one load balancer per target group (balancers.py).
 - CloudFront's VPC origins (origins.py): what they need, how long they take, and what can't change.
 - EventBridge Scheduler (schedules.py): schedules fire, by their zone's clocks (times.py), under
   their role. One fires at once that is posted to SCHEDULES.
 - Application Auto Scaling (scaling.py): targets and policies, which scale nothing.
+- SQS's redrive of dead letters (redrive.py).
 - Metrics in what functions log, in CloudWatch's embedded metric format (metrics.py).
 - Client tokens (creations.py): a creation is carried out once, however often it arrives.
 

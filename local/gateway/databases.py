@@ -2,7 +2,9 @@
 
 An instance stops only when it is available, and starts only when it is stopped; one that is stopped
 is neither changed nor rebooted (RDS user guide, "Stopping an Amazon RDS DB instance temporarily").
-It stops and starts for a MOMENT.
+It stops and starts for a MOMENT. Where the machine has PostgreSQL and PostGIS, a server of its own
+runs behind each instance (postgresql.py), with the master user's password that the calls set; the
+instance's endpoint is the server's address.
 """
 
 import asyncio
@@ -10,13 +12,16 @@ import logging
 import re
 import urllib.parse
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from . import postgresql
 from .asgi import App, Message, Receive, Send, gathered, pass_on, read
 from .background import MOMENT, Background
 from .clients import Clients
-from .restoration import RESTORATIONS, restoration
+from .restoration import RESTORATIONS, restoration, source_of
 
 # The statuses that AWS asks for, or does not take.
 _NEEDED: Final = {
@@ -26,22 +31,39 @@ _NEEDED: Final = {
 }
 _REFUSED: Final = {"ModifyDBInstance": {"stopped", "stopping", "starting"}}
 _BECOMES: Final = {"StopDBInstance": "stopping", "StartDBInstance": "starting"}
-_STATUS: Final = re.compile(
-    r"(<DBInstanceIdentifier>(?P<name>[^<]*)</DBInstanceIdentifier>"
-    r"(?:(?!</DBInstance>).)*?<DBInstanceStatus>)[^<]*",
-    re.DOTALL,
-)
+_CREATIONS: Final = {"CreateDBInstance", *RESTORATIONS}
+_INSTANCE: Final = re.compile(r"<DBInstance>.*?</DBInstance>", re.DOTALL)
+_NAME: Final = re.compile(r"<DBInstanceIdentifier>([^<]*)<")
+_STATUS: Final = re.compile(r"(<DBInstanceStatus>)[^<]*")
+_ADDRESS: Final = re.compile(r"(<Endpoint>\s*<Address>)[^<]*")
 
 log = logging.getLogger("gateway")
 
 
-class Databases:
-    """The calls of RDS, and the instances that are stopping or starting."""
+@dataclass(frozen=True, kw_only=True)
+class Master:
+    """The master user of an instance, and the database that RDS created with it."""
 
-    def __init__(self, app: App, clients: Clients, background: Background) -> None:
+    user: str
+    password: str
+    database: str
+
+
+class Databases:
+    """The calls of RDS, the servers behind instances, and instances that are stopping or starting.
+
+    Without a `home`, the directory for records of servers, no instance has a server.
+    """
+
+    def __init__(
+        self, app: App, clients: Clients, background: Background, home: Path | None = None
+    ) -> None:
         self._app = app
         self._clients = clients
         self._background = background
+        self._home = home
+        self._servers: dict[str, postgresql.Server] = {}
+        self._masters: dict[str, Master] = {}  # of deleted instances too: snapshots have them
         self._changing: dict[tuple[str, str], str] = {}  # region, instance -> its status meanwhile
 
     async def serve(self, region: str, scope: Message, receive: Receive, send: Send) -> None:
@@ -55,15 +77,67 @@ class Databases:
             start, content = _refusal(action, name, status)
         else:
             start, content = await gathered(self._app, scope, body)
-            if start["status"] == 200:
-                if action in _BECOMES:
-                    self._changes(region, name, _BECOMES[action])
+            if start["status"] == 200 and action in _BECOMES:
+                self._changes(region, name, _BECOMES[action])
+        if start["status"] == 200:
+            try:
+                await asyncio.to_thread(self._serve_clients, asked, region)
                 content = self._shown(content, region)
+            except postgresql.PostgresError as error:
+                start, content = _refused("InternalFailure", str(error))
         await pass_on(send, start, content)
 
     def clear(self) -> None:
-        """Forget all instances."""
+        """Discard all instances."""
         self._changing.clear()
+        for name in list(self._servers):
+            self._stop(name)
+
+    def _serve_clients(self, asked: Mapping[str, str], region: str) -> None:
+        """Start, change or stop the server behind the instance of a request that succeeded.
+
+        Raises PostgresError, after the instance is deleted, when its server does not start.
+        """
+        action, name = asked.get("Action", ""), asked.get("DBInstanceIdentifier", "")
+        if action in _CREATIONS:
+            name = asked.get("TargetDBInstanceIdentifier") or name
+            rds = self._clients("rds", region)
+            try:
+                self._start(name, asked, rds)
+            except postgresql.PostgresError:
+                rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+                raise
+        elif action == "ModifyDBInstance" and (password := asked.get("MasterUserPassword")):
+            if name in self._servers:
+                self._masters[name] = replace(self._masters[name], password=password)
+                self._servers[name].set_password(password)
+        elif action == "DeleteDBInstance":
+            self._stop(name)
+
+    def _start(self, name: str, asked: Mapping[str, str], rds: Any) -> None:
+        if self._home is None:
+            return
+        if asked["Action"] == "CreateDBInstance":
+            master = Master(
+                user=asked.get("MasterUsername", ""),
+                password=asked.get("MasterUserPassword", ""),
+                database=asked.get("DBName", "postgres"),
+            )
+        else:
+            master = self._masters[source_of(asked, rds)["DBInstanceIdentifier"]]
+        port = int(asked.get("Port") or postgresql.PORT)
+        server = postgresql.create(name, port, master.user, master.database)
+        if server is None:
+            return
+        server.set_password(master.password)
+        postgresql.write(server, self._home)
+        self._servers[name], self._masters[name] = server, master
+
+    def _stop(self, name: str) -> None:
+        server = self._servers.pop(name, None)
+        if server is not None and self._home is not None:
+            server.stop()
+            postgresql.forget(server, self._home)
 
     def _forbids(self, action: str, name: str, region: str) -> str:
         """The instance's status if it is not one for `action`, otherwise nothing."""
@@ -83,15 +157,20 @@ class Databases:
         self._background.later(MOMENT, lambda: self._changing.pop((region, name), None))
 
     def _shown(self, content: bytes, region: str) -> bytes:
-        """An answer with the instances' statuses as they are meanwhile."""
-        if not self._changing:
+        """Return a response with each instance's present status and its server's address."""
+        if not self._changing and not self._servers:
             return content
 
-        def status(match: "re.Match[str]") -> str:
-            meanwhile = self._changing.get((region, match["name"]))
-            return match[1] + meanwhile if meanwhile else match[0]
+        def shown(match: "re.Match[str]") -> str:
+            text, found = match[0], _NAME.search(match[0])
+            name = found[1] if found else ""
+            if status := self._changing.get((region, name)):
+                text = _STATUS.sub(rf"\g<1>{status}", text, count=1)
+            if server := self._servers.get(name):
+                text = _ADDRESS.sub(rf"\g<1>{server.address}", text, count=1)
+            return text
 
-        return _STATUS.sub(status, content.decode()).encode()
+        return _INSTANCE.sub(shown, content.decode()).encode()
 
     async def _restored(
         self, asked: Mapping[str, str], region: str, scope: Message, body: bytes
@@ -110,10 +189,13 @@ class Databases:
 
 
 def _refusal(action: str, name: str, status: str) -> tuple[Message, bytes]:
-    message = f"{action}: instance {name} is {status}"
+    return _refused("InvalidDBInstanceState", f"{action}: instance {name} is {status}")
+
+
+def _refused(code: str, message: str) -> tuple[Message, bytes]:
     content = (
         '<ErrorResponse xmlns="http://rds.amazonaws.com/doc/2014-10-31/"><Error>'
-        "<Type>Sender</Type><Code>InvalidDBInstanceState</Code>"
+        f"<Type>Sender</Type><Code>{code}</Code>"
         f"<Message>{escape(message)}</Message></Error><RequestId>gateway</RequestId>"
         "</ErrorResponse>"
     )

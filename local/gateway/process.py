@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import logging
 import os
+from pathlib import Path
 
 from . import seams
 from .names import RESOLVER
@@ -27,6 +28,7 @@ def run() -> None:
         region=os.environ["MINISTACK_REGION"],
         endpoint=f"http://{host}:{port}",
         cron=seams.cron,
+        home=Path.cwd(),
     )
     seams.listen(gateway.metrics.take)
     os.environ["PYTHONPATH"] = str(RESOLVER)  # of the functions, which inherit it

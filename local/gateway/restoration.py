@@ -11,14 +11,13 @@ from typing import Any, Final
 RESTORATIONS: Final = ("RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime")
 
 
-def restoration(asked: Mapping[str, str], rds: Any) -> dict[str, str]:
-    """The creation of an instance that is what the source of a restoration is.
+def source_of(asked: Mapping[str, str], rds: Any) -> dict[str, Any]:
+    """Return the snapshot or instance that a restoration starts from.
 
-    Raises botocore's ClientError when there is no such source.
+    Raises botocore's ClientError when there is none.
     """
     if snapshot := asked.get("DBSnapshotIdentifier"):
         (source,) = rds.describe_db_snapshots(DBSnapshotIdentifier=snapshot)["DBSnapshots"]
-        encrypted = source["Encrypted"]
     else:
         name = asked.get("SourceDBInstanceIdentifier")
         found = rds.describe_db_instances(**{"DBInstanceIdentifier": name} if name else {})
@@ -27,7 +26,16 @@ def restoration(asked: Mapping[str, str], rds: Any) -> dict[str, str]:
             for each in found["DBInstances"]
             if name or each["DbiResourceId"] == asked["SourceDbiResourceId"]
         ]
-        encrypted = source["StorageEncrypted"]
+    return dict(source)
+
+
+def restoration(asked: Mapping[str, str], rds: Any) -> dict[str, str]:
+    """The creation of an instance that is what the source of a restoration is.
+
+    Raises botocore's ClientError when there is no such source.
+    """
+    source = source_of(asked, rds)
+    encrypted = source.get("Encrypted", source.get("StorageEncrypted", False))
     own = ("Action", "DBSnapshot", "Source", "TargetDB", "RestoreTime", "UseLatest")
     return {
         **{key: value for key, value in asked.items() if not key.startswith(own)},

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import urllib.parse
+from pathlib import Path
 from typing import Any, Final
 
 from .asgi import App, Message, Receive, Send, answer, gathered, pass_on, read, replayed
@@ -19,6 +20,7 @@ from .metrics import Metrics
 from .names import NAMES, Names
 from .origins import PATH, Origins
 from .parameters import Parameters
+from .redrive import Redrive
 from .registry import Images
 from .scaling import Scaling
 from .schedules import SCHEDULES, Schedules
@@ -36,7 +38,16 @@ log = logging.getLogger("gateway")
 class Gateway:
     """The application: ministack's, with what AWS does besides."""
 
-    def __init__(self, app: App, *, account: str, region: str, endpoint: str, cron: Cron) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        account: str,
+        region: str,
+        endpoint: str,
+        cron: Cron,
+        home: Path | None = None,
+    ) -> None:
         self._app = app
         self._region = region
         self._background = Background()
@@ -44,7 +55,7 @@ class Gateway:
         self.bus = Bus(account, clients, self._background)
         self._deployments = Deployments(clients, self._background, self.bus)
         self._images = Images(app, region, self.bus)
-        self._databases = Databases(app, clients, self._background)
+        self._databases = Databases(app, clients, self._background, home)
         self._balancers = Balancers(app, clients)
         self._origins = Origins(app, clients, self._background)
         self._creations = Creations()
@@ -57,6 +68,7 @@ class Gateway:
             self._images.part,
             Parameters(account, self.bus).part,
             self._scaling.part,
+            Redrive(clients, self._background).part,
         )
         self._background.start()
 

@@ -2,19 +2,24 @@
 
 import json
 import os
+import pwd
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import broker, cli
+from local import broker, cli, emulator, paths
 from local.account import HOME_REGION, Account, Held
 from local.recovery import opened
 
 ROOT = Path(__file__).resolve().parents[2]
 CUT_OFF_SECONDS = 1200
+# gRPC reads the last one.
+_PROXIES = (
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
+    "grpc_proxy",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,20 +52,48 @@ class Deployed:
 class Local:
     """The local stack's commands, and what they leave behind."""
 
-    def __init__(self, folder: Path, stack: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stack: str,
+        checkout: Path = ROOT,
+        user: pwd.struct_passwd | None = None,
+        port: int = 0,
+    ) -> None:
+        # They are installed with this shell's own proxies; the commands' are dead.
+        cli.find()
+        emulator.installed()
         self.folder = folder
         self.stack = stack
+        self.checkout = checkout
+        self.user = user
+        self.misleading = misleading(folder.with_name(f"{folder.name} misleading"))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+            self.port: int = port or probe.getsockname()[1]
         self._opened: list[Deployed] | None = None
         self.account = Account(f"http://127.0.0.1:{self.port}")
 
     @property
     def environment(self) -> dict[str, str]:
-        """The user's shell, with what a wrong command would reach for made harmless."""
+        """Return a hostile shell's environment.
+
+        It has dead proxies, also for loopback, another time zone, language, modules and account.
+        """
+        own = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
+        if self.checkout != ROOT:
+            own |= {"HOME": str(self.checkout.parent / "home")}
+            own |= {"XDG_CACHE_HOME": str(self.checkout.parent / "cache")}
         return {
-            **{key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")},
+            **own,
+            **dict.fromkeys(_PROXIES, "http://127.0.0.1:9"),
+            "NO_PROXY": "",
+            "no_proxy": "",
+            "LC_ALL": "C",
+            "TZ": "Pacific/Kiritimati",
+            "PYTHONPATH": str(self.misleading),
+            "PYTHONIOENCODING": "ascii",
+            "PIP_USER": "1",
             "OTAKARO_LOCAL": str(self.folder),
             "LOCAL_PORT": str(self.port),
             "STACK": self.stack,
@@ -72,13 +105,21 @@ class Local:
         """Begin a command."""
         self._opened = None
         return subprocess.Popen(
-            [sys.executable, "-m", "local", *words],
-            cwd=ROOT,
+            [self.checkout / ".venv" / "bin" / "python", "-m", "local", *words],
+            cwd=self.checkout,
             env={**self.environment, **environment},
+            **self.identity,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return what starts a child process as the stack's user."""
+        if self.user is None:
+            return {}
+        return {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
 
     def run(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
@@ -128,7 +169,7 @@ class Local:
     @property
     def has_database(self) -> bool:
         """Whether a server is behind the emulated databases."""
-        return (self.folder / "database.json").exists()
+        return any((self.folder / "emulator" / "databases").glob("*.json"))
 
     def redis(self, command: str) -> str:
         """What the Redis behind the emulated ElastiCache answers to a command."""
@@ -164,15 +205,24 @@ class Local:
 
     def pulumi(self, *words: str, **environment: str) -> str:
         """Run the engine's own command, which must succeed, in the stack's folder; what it says."""
-        said = subprocess.run(
-            [cli.find(), *words],
+        said: subprocess.CompletedProcess[str] = subprocess.run(
+            [self.engine, *words],
             cwd=self.folder / self.stack,
             env={**os.environ, **self.engine_environment, **environment},
             capture_output=True,
             text=True,
+            **self.identity,
         )
         assert said.returncode == 0, said.stdout + said.stderr
         return said.stdout
+
+    @property
+    def engine(self) -> Path:
+        """The engine's command, where the stack's user can run it."""
+        found = cli.find()
+        if self.checkout == ROOT or not found.is_relative_to(paths.cache()):
+            return found
+        return self.checkout.parent / "cache" / "otakaro" / found.relative_to(paths.cache())
 
     def _export(self) -> list[dict[str, Any]]:
         said = self.pulumi("stack", "export", "--show-secrets", "--stack", self.stack)
@@ -186,6 +236,14 @@ class Local:
     def _last(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.folder / self.stack / "last.json").read_text())
         return content
+
+
+def misleading(folder: Path) -> Path:
+    """Create a directory of modules with the names of others, which must never be imported."""
+    folder.mkdir(exist_ok=True)
+    for name in ("yaml", "pulumi", "settings", "network", "grpc", "rich", "boto3"):
+        (folder / f"{name}.py").write_text(f"raise SystemExit('misled: {name}')\n")
+    return folder
 
 
 def name_of(urn: str) -> str:

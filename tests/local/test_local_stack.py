@@ -1,4 +1,7 @@
-"""The stack `local` from nothing to nothing, in the order of the tests."""
+"""The stack `local` from nothing to nothing, in the order of the tests.
+
+An ordinary user deploys it, from a checkout whose path has spaces and more, in a hostile shell.
+"""
 
 import json
 import os
@@ -13,6 +16,7 @@ from tests.local.seen import Seen
 from tests.local.stack import Local
 
 STACK = "local"
+ORDINARY = True
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,7 @@ def deployed(local: Local) -> Local:
 
 
 def test_where_postgis_is_installed_a_database_is_behind_rds(deployed: Local) -> None:
-    assert deployed.has_database is (database._programs() is not None)
+    assert deployed.has_database is (database.possible())
 
 
 def test_jobs_in_the_redis_behind_elasticache_are_counted_each_minute(deployed: Local) -> None:

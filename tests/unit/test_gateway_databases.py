@@ -2,11 +2,14 @@
 
 import asyncio
 import re
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
+from local.gateway import postgresql
 from local.gateway.asgi import Message, Receive, Send, gathered, read
 from local.gateway.background import Background
 from local.gateway.clients import Clients
@@ -114,3 +117,136 @@ def test_a_database_that_is_not_there_is_left_to_the_emulator() -> None:
     rds = Rds()
     assert rds.ask("StopDBInstance", "no-such")[0] == 200
     assert rds.got == ["StopDBInstance"]
+
+
+# -- the servers behind the instances
+
+
+class Instances:
+    """RDS around a ministack that names one address for all instances, and servers that only note
+    what they are asked for."""
+
+    exceptions = Rds.exceptions
+
+    def __init__(self, patch: pytest.MonkeyPatch, home: Path) -> None:
+        self.names: list[str] = []
+        self.log: list[tuple[str, ...]] = []
+        self.home = home
+        self.fails = False
+        clients: Clients = self  # type: ignore[assignment]
+        background: Background = Later()  # type: ignore[assignment]
+        self.served = Databases(self._ministack, clients, background, home)
+        patch.setattr(postgresql, "create", self._create)
+        patch.setattr(postgresql.Server, "stop", self._noted("stop"))
+        patch.setattr(postgresql.Server, "set_password", self._noted("password"))
+
+    def describe_db_instances(self, *, DBInstanceIdentifier: str) -> dict[str, object]:  # noqa: N803
+        assert DBInstanceIdentifier in self.names
+        return {"DBInstances": [{"DBInstanceStatus": "available"}]}
+
+    def __call__(self, _service: str, _region: str) -> "Instances":
+        return self
+
+    def describe_db_snapshots(self, *, DBSnapshotIdentifier: str) -> dict[str, object]:  # noqa: N803
+        assert DBSnapshotIdentifier == "before"
+        source = {"DBInstanceIdentifier": "one", "Encrypted": True, "Engine": "postgres"}
+        more = {"EngineVersion": "17.6", "MasterUsername": "anna", "AllocatedStorage": 20}
+        return {"DBSnapshots": [source | more]}
+
+    def delete_db_instance(self, *, DBInstanceIdentifier: str, SkipFinalSnapshot: bool) -> None:  # noqa: N803
+        assert SkipFinalSnapshot
+        self.names.remove(DBInstanceIdentifier)
+
+    def _noted(self, what: str) -> Callable[..., None]:
+        return lambda server, *words: self.log.append((what, server.instance, *words))
+
+    def _create(self, instance: str, port: int, user: str, database: str) -> postgresql.Server:
+        if self.fails:
+            raise postgresql.PostgresError("no space left")
+        self.log.append(("create", instance, user, database))
+        return postgresql.Server(
+            instance=instance,
+            address=f"127.54.32.{len(self.log)}",
+            port=port,
+            folder="/nowhere",
+            programs="/nowhere",
+            user=user,
+            database=database,
+        )
+
+    async def _ministack(self, _scope: Message, receive: Receive, send: Send) -> None:
+        asked = dict(parse_qsl((await read(receive)).decode()))
+        if asked["Action"] == "CreateDBInstance":
+            self.names.append(asked["DBInstanceIdentifier"])
+        content = "".join(
+            f"<DBInstance><DBInstanceIdentifier>{name}</DBInstanceIdentifier><Endpoint>"
+            "<Address>localhost</Address><Port>5432</Port></Endpoint>"
+            "<DBInstanceStatus>available</DBInstanceStatus></DBInstance>"
+            for name in self.names
+        )
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": content.encode()})
+
+    def ask(self, action: str, **asked: str) -> tuple[int, str]:
+        """Return the response's status and text."""
+
+        async def serve(scope: Message, receive: Receive, send: Send) -> None:
+            await self.served.serve(REGION, scope, receive, send)
+
+        scope: Message = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        form = urlencode({"Action": action, **asked}).encode()
+        start, content = asyncio.run(gathered(serve, scope, form))
+        return start["status"], content.decode()
+
+    def create(self, name: str, password: str) -> tuple[int, str]:
+        """Create an instance."""
+        return self.ask(
+            "CreateDBInstance",
+            DBInstanceIdentifier=name,
+            MasterUsername="anna",
+            MasterUserPassword=password,
+            DBName="maps",
+        )
+
+
+@pytest.fixture
+def instances(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Instances:
+    """RDS without any instance."""
+    return Instances(monkeypatch, tmp_path)
+
+
+def test_each_instance_has_its_own_server_and_password(instances: Instances) -> None:
+    """Two stacks on one emulator: before, the last one's password opened the only server."""
+    instances.create("one", "first")
+    assert "<Address>127.54.32.1<" in instances.ask("DescribeDBInstances")[1]
+    instances.create("two", "second")
+    told = instances.ask("DescribeDBInstances")[1]
+    assert re.findall("<Address>([^<]*)", told) == ["127.54.32.1", "127.54.32.3"]
+    instances.ask("ModifyDBInstance", DBInstanceIdentifier="two", MasterUserPassword="third")
+    instances.ask("DeleteDBInstance", DBInstanceIdentifier="one")
+    assert instances.log == [
+        ("create", "one", "anna", "maps"),
+        ("password", "one", "first"),
+        ("create", "two", "anna", "maps"),
+        ("password", "two", "second"),
+        ("password", "two", "third"),
+        ("stop", "one"),
+    ]
+    assert [each.instance for each in postgresql.recorded(instances.home)] == ["two"]
+
+
+def test_a_restored_instance_has_the_password_of_its_source(instances: Instances) -> None:
+    """RDS user guide, "Restoring to a DB instance": its settings are those of the snapshot."""
+    instances.create("one", "first")
+    instances.ask(
+        "RestoreDBInstanceFromDBSnapshot", DBInstanceIdentifier="new", DBSnapshotIdentifier="before"
+    )
+    assert instances.log[-2:] == [("create", "new", "anna", "maps"), ("password", "new", "first")]
+
+
+def test_an_instance_without_its_server_is_no_instance(instances: Instances) -> None:
+    instances.fails = True
+    status, told = instances.create("one", "first")
+    assert status == 400
+    assert "no space left" in told
+    assert instances.names == []
