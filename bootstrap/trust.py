@@ -10,8 +10,6 @@ from policies import policy
 
 ISSUER: Final = "token.actions.githubusercontent.com"
 AUDIENCE: Final = "sts.amazonaws.com"
-# Characters of a managed policy, white space left out (IAM user guide, "IAM and AWS STS quotas").
-POLICY_CHARACTERS: Final = 6144
 
 
 def github(*, create: bool, account_id: Output[str]) -> Output[str]:
@@ -46,6 +44,7 @@ class WorkflowRole(ComponentResource):
         subject: str,
         hours: int,
         policies: Mapping[str, Output[str]],
+        boundary: Input[str],
         opts: ResourceOptions | None = None,
     ) -> None:
         """Args:
@@ -54,6 +53,7 @@ class WorkflowRole(ComponentResource):
         subject: what the tokens of these jobs, and of no others, say of themselves.
         hours: the longest session.
         policies: what it may do, by the parts' names.
+        boundary: ARN of its permissions boundary.
         opts: of the component.
         """
         super().__init__("otakaro-bootstrap:index:WorkflowRole", name, None, opts)
@@ -62,6 +62,7 @@ class WorkflowRole(ComponentResource):
             name,
             name=name,
             max_session_duration=hours * 3600,
+            permissions_boundary=boundary,
             assume_role_policy=policy(
                 {
                     "Effect": "Allow",

@@ -279,7 +279,9 @@ def _placed(account: Account, stack: ExitStack, only: Collection[str] | None) ->
     placed = StandIns(
         map=standins.Map(hosts),
         api=standins.Api(),
-        geoserver=standins.GeoServer(),
+        geoserver=standins.GeoServer(
+            int(targets.environment(account, _GEOSERVER).get("TILE_SECONDS", 0))
+        ),
         hosts={"map": routes[_MAP].host, **hosts},
     )
     for port, standin in ((_MAP, placed.map), (_API, placed.api), (_GEOSERVER, placed.geoserver)):

@@ -110,7 +110,12 @@ class Engine:
         return decode(answer.inputs), [failure.reason for failure in answer.failures]
 
     def diff(
-        self, token: str, olds: dict[str, Any], news: dict[str, Any], ignore: Sequence[str] = ()
+        self,
+        token: str,
+        olds: dict[str, Any],
+        news: dict[str, Any],
+        state: dict[str, Any] | None = None,
+        ignore: Sequence[str] = (),
     ) -> Any:
         request = provider_pb2.DiffRequest(
             urn=self.urn(token),
@@ -118,6 +123,7 @@ class Engine:
             old_inputs=encode(olds),
             news=encode(news),
             ignoreChanges=ignore,
+            olds=encode(state or {}),
         )
         return self.provider.Diff(request, self.connection)
 

@@ -317,7 +317,8 @@ def world(config: Mapping[str, str], recording: Recording | None = None) -> Worl
     Without a recording of it, it is recorded as AWS would answer.
     """
     region = config["aws:region"]
-    recording = recording or record_program(config, cloud=Aws(region))
+    users = "otakaro:basicAuthUsers"
+    recording = recording or record_program(config, cloud=Aws(region), secret=[users])
     tags = json.loads(config["aws:defaultTags"])["tags"]
     context = Context(aws=_Nothing(), region=region, account=ACCOUNT, default_tags=tags)  # type: ignore[arg-type]
     things, faults = [], []

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
+from local.iam.simulator import Answer, Request, Simulator
 from local.record import ACCOUNT
 from tests.iam.needs import Need, Program, Role
-from tests.iam.simulator import Answer, Request, Simulator
 
 OTHER: Final = "222233334444"  # another account
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from local.iam.simulator import Simulator
 from local.record import configuration, record_program
 from tests.contract.world import Aws
 from tests.iam.calls import REGION
 from tests.iam.needs import Program
-from tests.iam.simulator import Simulator
 
 
 @pytest.fixture(scope="session")

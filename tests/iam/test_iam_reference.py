@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from local.iam.simulator import Action, Simulator
 from tests.iam.needs import MANAGED, Program
-from tests.iam.simulator import Action, Simulator
 
 # Of every request that a function's code makes (Lambda developer guide, "Working with Lambda
 # execution environment credentials"); the reference lists it with Lambda's own actions.

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from local.iam.simulator import Request, Simulator
 from local.record import ACCOUNT
 from tests.iam.asking import allowed, asks, decided, refused
 from tests.iam.needs import Need, Program, Visit
-from tests.iam.simulator import Request, Simulator
 
 MOUNT, WRITE = "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"
 ROOT = "elasticfilesystem:ClientRootAccess"

@@ -1,105 +1,119 @@
-"""Who may deploy: what the roles are allowed follows from what the program needs."""
+"""Who may deploy: what the workflow roles are allowed, within IAM's limits."""
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
+import yaml
 from pulumi import Output
 
 from bootstrap import permissions
+from bootstrap.permissions import POLICY_CHARACTERS, Stack
 from bootstrap.settings import Settings
-from bootstrap.trust import POLICY_CHARACTERS
-from local.permissions import FILE, needed
+from local.permissions import DerivationError, calls, program_types
 from local.provider.rules.documents import _known_action
-from local.record import ACCOUNT, Recording, document
+from local.record import ACCOUNT, ROOT, Recording, document
+from local.terraform import terraform_type
 
 BUCKET = "arn:aws:s3:::otakaro-dt-pulumi-state"
+STACK = Stack(prefix="otakaro-dt", tag="production")
 RIGHT = {
     "repository": "octocat-123456/otakaro-456789",
     "state_bucket": "otakaro-dt-pulumi-state",
     "name_prefix": "otakaro-dt",
+    "stack_tag": "production",
 }
+# With the longest prefix and tag that the settings accept.
+LONGEST = Stack(prefix="a" * 14, tag="t" * 256)
 
 
-def written(make: Callable[[], Mapping[str, Output[str]]]) -> dict[str, str]:
-    """The documents that `make` makes, as text."""
+def resolved(make: Callable[[], Output[str]]) -> str:
+    """The value of an output, created in the event loop that waits for it."""
 
-    async def values() -> dict[str, str]:
-        # Made where they are waited for: an output belongs to its event loop.
-        return {name: await document.future() or "" for name, document in make().items()}
+    async def value() -> str:
+        return await make().future() or ""
 
     loop = asyncio.new_event_loop()  # asyncio.run would take the tests' own away
     try:
-        return loop.run_until_complete(values())
+        return loop.run_until_complete(value())
     finally:
         loop.close()
 
 
-def statements(make: Callable[[], Mapping[str, Output[str]]]) -> list[dict[str, Any]]:
+def statements(documents: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """All statements of these documents."""
-    return [each for text in written(make).values() for each in json.loads(text)["Statement"]]
+    for text in documents.values():
+        yield from json.loads(text)["Statement"]
 
 
-def parts() -> Mapping[str, Output[str]]:
-    return permissions.deploying("otakaro-dt", Output.from_input(ACCOUNT))
-
-
-def looking() -> Mapping[str, Output[str]]:
-    return {"look": permissions.looking("otakaro-dt", Output.from_input(ACCOUNT))}
-
-
-@pytest.fixture(scope="module")
-def deploying() -> list[dict[str, Any]]:
-    return statements(parts)
-
-
-def test_what_deploying_takes_is_what_the_catalogue_says() -> None:
-    assert json.loads(FILE.read_text()) == needed(), "run python -m local.permissions"
-
-
-def test_every_resource_of_the_program_counts(switched: Recording) -> None:
-    writes = {action.split(":")[0] for action in needed()["write"]}
-    names = {
-        "lb": "elasticloadbalancing",
-        "efs": "elasticfilesystem",
-        "appautoscaling": "application-autoscaling",
-        "vpc": "ec2",
-        "cloudwatch": "logs",
-    }
-    aws = {
-        resource.type.split(":")[1].split("/")[0]
-        for resource in switched.resources
+def test_every_resource_type_of_the_program_has_its_calls(
+    production: Recording, switched: Recording
+) -> None:
+    """A type whose calls nobody recorded fails the derivation, with what to do."""
+    types = {
+        terraform_type(resource.type)
+        for recording in (production, switched)
+        for resource in recording.resources
         if resource.type.startswith("aws:")
     }
-    assert {names.get(service, service) for service in aws} <= writes
+    assert types <= set(program_types())
+    assert all(calls(terraform).read | calls(terraform).change for terraform in types)
+    with pytest.raises(DerivationError, match="aws_no_such is not in bootstrap/provider_calls"):
+        calls("aws_no_such")
 
 
-def test_the_deploying_role_may_do_all_of_it(deploying: list[dict[str, Any]]) -> None:
-    allowed = {action for statement in deploying for action in statement["Action"]}
-    assert set(permissions.ACTIONS["write"]) <= allowed
+@pytest.mark.parametrize(
+    ("terraform", "action"),
+    [
+        ("aws_cloudfront_distribution", "lambda:EnableReplication*"),
+        ("aws_cloudfront_distribution", "lambda:DisableReplication*"),
+        ("aws_db_instance", "rds:RestoreDBInstanceFromDBSnapshot"),
+        ("aws_db_instance", "rds:RestoreDBInstanceToPointInTime"),
+        ("aws_efs_mount_target", "ec2:CreateNetworkInterface"),
+        ("aws_efs_mount_target", "ec2:DeleteNetworkInterface"),
+        ("aws_efs_mount_target", "ec2:ModifyNetworkInterfaceAttribute"),
+        ("aws_elasticache_parameter_group", "elasticache:ResetCacheParameterGroup"),
+        ("aws_elasticache_replication_group", "elasticache:DecreaseReplicaCount"),
+        ("aws_elasticache_replication_group", "elasticache:IncreaseReplicaCount"),
+    ],
+)
+def test_what_the_emulators_own_calls_do_not_show_is_granted(terraform: str, action: str) -> None:
+    assert action in calls(terraform).change
+    granted = {
+        one for each in statements(permissions.change_policies(STACK)) for one in each["Action"]
+    }
+    assert action in granted
 
 
-def test_no_statement_allows_every_action_of_a_service(deploying: list[dict[str, Any]]) -> None:
-    for statement in deploying:
-        assert all(action.split(":")[1] not in ("*", "") for action in statement["Action"])
-        assert statement["Effect"] == "Allow"
+def test_logs_of_edge_functions_may_be_written_in_every_region() -> None:
+    [region] = {
+        resource.split(":")[3]
+        for each in statements(permissions.change_policies(STACK))
+        if "logs:CreateLogGroup" in each["Action"]
+        for resource in each["Resource"]
+        if ":log-group:/edge/" in resource and "Condition" not in each
+    }
+    assert region == "*"
 
 
-def test_roles_are_changed_by_the_programs_names_and_passed_to_their_takers_alone(
-    deploying: list[dict[str, Any]], switched: Recording
+def test_no_statement_allows_every_action_of_a_service() -> None:
+    for each in statements(permissions.look_policies(STACK) | permissions.change_policies(STACK)):
+        wild = {action for action in each["Action"] if "*" in action}
+        assert wild <= {"lambda:EnableReplication*", "lambda:DisableReplication*"}
+        assert each["Effect"] == "Allow"
+
+
+def test_the_programs_roles_are_taken_by_the_services_that_they_may_be_passed_to(
+    switched: Recording,
 ) -> None:
-    found = [
-        statement
-        for statement in deploying
-        if any(action.startswith("iam:") for action in statement["Action"])
+    [passing] = [
+        each
+        for each in statements(permissions.change_policies(STACK))
+        if each["Action"] == ["iam:PassRole"]
     ]
-    assert len(found) == 4
-    prefixes = ("role/otakaro-dt-*", "role/aws-service-role/*")
-    for statement in found:
-        assert all(one.split("::")[1].split(":")[1] in prefixes for one in statement["Resource"])
-    [passing] = [each for each in found if each["Action"] == ["iam:PassRole"]]
     taken = {
         service
         for role in switched["iam/role:Role"].values()
@@ -107,49 +121,61 @@ def test_roles_are_changed_by_the_programs_names_and_passed_to_their_takers_alon
         for service in each["Principal"]["Service"]
     }
     assert taken == set(passing["Condition"]["StringEquals"]["iam:PassedToService"])
-    [attaching] = [each for each in found if each["Action"] == ["iam:AttachRolePolicy"]]
-    assert attaching["Condition"] == {"ArnEquals": {"iam:PolicyARN": permissions.ATTACHED}}
 
 
-def test_what_has_no_name_is_held_to_the_programs_regions(deploying: list[dict[str, Any]]) -> None:
-    for statement in deploying:
-        if statement["Resource"] == ["*"]:
-            assert statement["Condition"]["StringEquals"]["aws:RequestedRegion"] == [
+def test_what_has_no_name_is_held_to_the_programs_regions() -> None:
+    for each in statements(permissions.look_policies(STACK) | permissions.change_policies(STACK)):
+        if each["Resource"] == ["*"]:
+            assert each["Condition"]["StringEquals"]["aws:RequestedRegion"] == [
                 "ap-southeast-2",
                 "us-east-1",
             ]
 
 
-def test_the_looking_role_changes_nothing_and_reads_no_content() -> None:
-    wide = {
-        action
-        for each in statements(looking)
-        if each["Resource"] == ["*"]
-        for action in each["Action"]
-    }
-    verbs = ("Describe", "Get", "List", "View")
-    assert all(action.split(":")[1].startswith(verbs) for action in wide)
-    content = {"s3:GetObject", "ssm:GetParameter", "logs:GetLogEvents", "sqs:ReceiveMessage"}
-    assert not wide & content
-    assert not {action for action in wide if action.endswith(":Get*")} & {"s3:Get*", "ssm:Get*"}
-    assert not wide & set(permissions.ACTIONS["write"])
-
-
 def test_a_preview_only_reads_the_state() -> None:
-    [reading] = statements(lambda: {"": permissions.reading_state(Output.from_input(BUCKET))})
+    text = resolved(lambda: permissions.reading_state(Output.from_input(BUCKET)))
+    [reading] = json.loads(text)["Statement"]
     assert set(reading["Action"]) == {"s3:GetObject", "s3:ListBucket"}
-    _, writing = statements(lambda: {"": permissions.writing_state(Output.from_input(BUCKET))})
+    text = resolved(lambda: permissions.writing_state(Output.from_input(BUCKET)))
+    _, writing = json.loads(text)["Statement"]
     assert set(writing["Action"]) == {"s3:PutObject", "s3:DeleteObject"}
     assert all("/otakaro/" in resource for resource in writing["Resource"])
 
 
-def test_every_action_is_one_that_aws_has_and_every_part_fits(
-    deploying: list[dict[str, Any]],
-) -> None:
-    for statement in (*deploying, *statements(looking)):
-        assert [action for action in statement["Action"] if not _known_action(action)] == []
-    for text in written(parts).values():
-        assert len("".join(text.split())) <= POLICY_CHARACTERS
+@pytest.mark.parametrize("stack", [STACK, LONGEST], ids=["production", "longest"])
+def test_the_policies_are_within_iams_quotas(stack: Stack) -> None:
+    """IAM user guide, "IAM and AWS STS quotas": 6,144 characters, ten policies a role."""
+    changes = permissions.change_policies(stack) | permissions.look_policies(stack)
+    assert len(changes) + 1 <= 10  # and the state's
+    boundaries = {
+        "roles": permissions.role_boundary(stack),
+        "workflows": permissions.workflow_boundary(stack, "b" * 63),
+    }
+    sizes = {name: len("".join(text.split())) for name, text in (changes | boundaries).items()}
+    assert {name: size for name, size in sizes.items() if size > POLICY_CHARACTERS} == {}
+
+
+def test_a_policy_names_the_account_that_it_is_for() -> None:
+    for text in permissions.change_policies(STACK).values():
+        filled = resolved(partial(_in_account, text))
+        assert permissions.ACCOUNT in text
+        assert permissions.ACCOUNT not in filled
+        assert len(filled) == len(text)
+        for each in json.loads(filled)["Statement"]:
+            assert [
+                action for action in each["Action"] if not _known_action(action.rstrip("*"))
+            ] == []
+
+
+def _in_account(text: str) -> Output[str]:
+    return permissions.in_account(text, Output.from_input(ACCOUNT))
+
+
+def test_the_tag_is_that_of_productions_resources() -> None:
+    project = yaml.safe_load((ROOT / "bootstrap" / "Pulumi.yaml").read_text())["config"]
+    production = yaml.safe_load((ROOT / "Pulumi.production.yaml").read_text())["config"]
+    tags = production["aws:defaultTags"]["tags"]
+    assert project["otakaro-bootstrap:stackTag"]["default"] == tags["Stack"]
 
 
 @pytest.mark.parametrize(
@@ -159,6 +185,8 @@ def test_every_action_is_one_that_aws_has_and_every_part_fits(
         ("repository", "octocat/*"),
         ("repository", "octocat/otakaro:environment:other"),
         ("state_bucket", "Upper"),
+        ("stack_tag", "*"),
+        ("stack_tag", "${aws:username}"),
         ("name_prefix", "*"),
         ("name_prefix", "otakaro"),
         ("name_prefix", "otakaro-github"),

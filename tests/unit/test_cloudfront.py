@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import io
+import itertools
 import json
 import re
 import unicodedata
@@ -213,20 +214,31 @@ def test_every_path_is_https_takes_all_methods_and_tells_the_origin_its_host(
         assert behaviour["compress"] is True
 
 
-def test_what_is_kept_for_all_depends_on_nobodys_headers_or_cookies(stack: Recording) -> None:
-    [inputs] = stack["cloudfront/originRequestPolicy:OriginRequestPolicy"].values()
-    assert inputs["cookiesConfig"] == {"cookieBehavior": "none"}
-    assert inputs["queryStringsConfig"] == {"queryStringBehavior": "all"}
-    # Without Host the load balancer finds no rule.
-    assert set(inputs["headersConfig"]["headers"]["items"]) == {
-        "Host",
-        "Access-Control-Request-Method",
-        "Access-Control-Request-Headers",
-    }
+# Without Host the load balancer finds no rule.
+FORWARDED = {
+    "-impersonal": {"Host", "Access-Control-Request-Method", "Access-Control-Request-Headers"},
+    # TerriaMap's proxy passes on what it gets: neither cookies nor the page's address.
+    "-proxy": {"Host", "Accept", "Accept-Encoding", "Accept-Language", "User-Agent"},
+}
+
+
+def test_what_is_kept_for_all_and_what_others_get_depends_on_few_headers(stack: Recording) -> None:
+    policies = stack["cloudfront/originRequestPolicy:OriginRequestPolicy"]
+    for inputs in policies.values():
+        assert inputs["cookiesConfig"] == {"cookieBehavior": "none"}
+        assert inputs["queryStringsConfig"] == {"queryStringBehavior": "all"}
+    assert {
+        f"-{name.rpartition('-')[2]}": set(inputs["headersConfig"]["headers"]["items"])
+        for name, inputs in policies.items()
+    } == FORWARDED
     for behaviour in behaviours(stack):
-        shared = behaviour["cachePolicyId"].endswith(("-tiles-id", "-assets-id"))
         policy = behaviour["originRequestPolicyId"]
-        assert policy.endswith("-impersonal-id") if shared else policy == ALL_VIEWER
+        if behaviour["cachePolicyId"].endswith(("-tiles-id", "-assets-id")):
+            assert policy.endswith("-impersonal-id")
+        elif "proxy" in behaviour.get("pathPattern", ""):
+            assert policy.endswith("-proxy-id")
+        else:
+            assert policy == ALL_VIEWER
 
 
 def test_the_api_is_never_cached(production: Recording) -> None:
@@ -238,7 +250,8 @@ def test_tiles_are_told_apart_by_their_query_and_by_who_asks(production: Recordi
     default = site(production, "geoserver")["defaultCacheBehavior"]
     assert default["cachePolicyId"] == "otakaro-dt-edge-tiles-id"
     tiles = cached_as(production, "tiles")
-    assert tiles["defaultTtl"] > 0
+    # Without a word of the origin, no longer than an error.
+    assert tiles["defaultTtl"] == 2
     key = tiles["parametersInCacheKeyAndForwardedToOrigin"]
     assert key["queryStringsConfig"] == {"queryStringBehavior": "all"}
     assert key["headersConfig"] == {
@@ -255,17 +268,33 @@ def test_the_maps_pages_are_asked_again_and_its_assets_kept(production: Recordin
     assert {b["pathPattern"]: b["cachePolicyId"] for b in ordered} == {
         "/build/*": "otakaro-dt-edge-assets-id",
         "/images/*": "otakaro-dt-edge-assets-id",
+        "/proxy*": CACHING_DISABLED,
+        "/api/v1/proxy*": CACHING_DISABLED,
         "/_maintenance/index.html": "otakaro-dt-edge-revalidate-id",
     }
     # Its server says max-age=0 of files whose names stay: a minute bridges a rush, not a release.
     assert cached_as(production, "assets")["minTtl"] == 60
 
 
-def test_tiles_are_kept_as_long_as_the_setting_says(production: Recording) -> None:
-    assert cached_as(production, "tiles")["defaultTtl"] == 300
+def test_the_cache_lets_geoserver_say_how_long_a_tile_is_kept(production: Recording) -> None:
+    assert cached_as(production, "tiles")["maxTtl"] == 86_400
     other = record_program(configuration("production") | {"otakaro:tileSeconds": "604800"})
-    assert cached_as(other, "tiles")["defaultTtl"] == 604800
+    assert cached_as(other, "tiles")["defaultTtl"] == 2
     assert cached_as(other, "tiles")["maxTtl"] >= 604800
+
+
+def test_the_packaged_function_knows_the_proxy_and_what_is_public(production: Recording) -> None:
+    host = {"host": SITES["map"]}
+    assert answer(production, "/Proxy/https://data.example/", host)["status"] == "403"
+    assert answer(production, "/proxy/https://data.example/", host)["status"] == "401"
+    for path in ("/favicon.ico", "/manifest.json", "/favicons/manifest.json"):
+        assert answer(production, path, host)["uri"] == path
+    assert answer(production, "/robots.txt", host)["status"] == "200"
+    ordered = site(production, "map")["orderedCacheBehaviors"]
+    patterns = {each["pathPattern"] for each in ordered}
+    # The function's prefixes are those of the behaviours.
+    assert {f"{path}*" for path in configured(production)["exact"][SITES["map"]]} <= patterns
+    assert configured(production)["ogc"] == [SITES["geoserver"]]
 
 
 def test_an_open_administration_is_not_cached(switched: Recording) -> None:
@@ -292,7 +321,7 @@ def test_no_cache_is_keyed_by_credentials_or_cookies(stack: Recording) -> None:
 def test_failures_are_forgotten_in_seconds(stack: Recording) -> None:
     for inputs in stack["cloudfront/distribution:Distribution"].values():
         kept = {r["errorCode"]: r["errorCachingMinTtl"] for r in inputs["customErrorResponses"]}
-        assert kept.keys() == {500, 502, 503, 504}
+        assert kept.keys() == {404, 500, 502, 503, 504}
         assert max(kept.values()) <= 5
 
 
@@ -329,7 +358,7 @@ def test_the_maintenance_page_needs_nothing_but_itself() -> None:
 
 
 def test_security_headers_keep_the_referrer_that_tells_the_map(production: Recording) -> None:
-    for key in ("map", "service"):
+    for key in ("map", "service", "geoserver"):
         found = headers(production, key)
         security = found["securityHeadersConfig"]
         assert security["referrerPolicy"]["referrerPolicy"] == "strict-origin-when-cross-origin"
@@ -340,7 +369,11 @@ def test_security_headers_keep_the_referrer_that_tells_the_map(production: Recor
     assert {b["responseHeadersPolicyId"] for b in behaviours(production)} == {
         "otakaro-dt-edge-map-id",
         "otakaro-dt-edge-service-id",
+        "otakaro-dt-edge-geoserver-id",
     }
+    # What CloudFront keeps of GeoServer, no viewer keeps beyond an invalidation.
+    added = headers(production, "geoserver")["customHeadersConfig"]["items"]
+    assert {"header": "Cache-Control", "value": "no-cache", "override": True} in added
 
 
 def test_the_maps_pages_may_do_what_terriamap_does(production: Recording) -> None:
@@ -398,6 +431,16 @@ def test_who_asked_for_what_is_logged_for_every_host(stack: Recording) -> None:
     assert {each["deliverySourceName"] for each in deliveries} == set(sources)
     regions = {each["region"] for each in [*sources.values(), destination, *deliveries]}
     assert regions == {"us-east-1"}  # CloudFront is a service of that region
+
+
+def test_deliveries_are_created_and_deleted_one_after_the_other(stack: Recording) -> None:
+    """CloudWatch Logs rejects parallel changes of deliveries to one destination."""
+    types = ("logDelivery:LogDelivery", "logDeliverySource:LogDeliverySource")
+    changes = [each for type_ in types for each in stack.of(type_)]
+    waits = {each.urn: stack.all_dependencies(each) for each in changes}
+    assert len(waits) == 2 * len(SITES)
+    for one, other in itertools.combinations(waits, 2):
+        assert one in waits[other] or other in waits[one]
 
 
 def test_the_firewall_is_off_unless_a_setting_turns_it_on(
@@ -552,6 +595,7 @@ def test_geoservers_administration_is_closed_unless_a_setting_opens_it(
 ) -> None:
     closed = configured(production)["closed"][SITES["geoserver"]]
     assert {"/geoserver/web", "/geoserver/rest", "/geoserver/gwc/rest"} <= set(closed)
+    assert {"/geoserver/login", "/geoserver/logout"} <= set(closed)
     assert not configured(switched)["closed"].get(SITES["geoserver"])
 
 

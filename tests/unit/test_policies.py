@@ -3,7 +3,7 @@ them is asked in tests/iam."""
 
 import pulumi
 
-from local.record import ACCOUNT, Recording, document
+from local.record import ACCOUNT, Recording, configuration, document, record_program
 from policies import policy, statement, trust
 from tests.unit.reading import component, policies
 
@@ -59,3 +59,13 @@ def test_documents_are_aws_json_in_a_fixed_order() -> None:
     )
     [one] = document(trusting)["Statement"]
     assert one["Principal"] == {"Service": ["a.amazonaws.com", "b.amazonaws.com"]}
+
+
+def test_every_role_has_the_permissions_boundary_that_a_setting_names() -> None:
+    config = configuration("production")
+    bounded = record_program(config | {"otakaro:permissionsBoundary": "of-the-account"})
+    found = {role.get("permissionsBoundary") for role in bounded["iam/role:Role"].values()}
+    assert found == {f"arn:aws:iam::{ACCOUNT}:policy/of-the-account"}
+    assert len(bounded["iam/role:Role"]) > 8
+    free = record_program(config)
+    assert {role.get("permissionsBoundary") for role in free["iam/role:Role"].values()} == {None}

@@ -158,7 +158,7 @@ TYPES: Mapping[str, Type] = {
         seen={"comment": "Config.Comment"}, defaults={"comment": "Managed by Pulumi"},
         outputs={"arn": "arn:{partition}:route53:::hostedzone/{id}", "zoneId": "{id}",
             "nameServers": "NameServers", "primaryNameServer": "NameServers[0]"},
-        replace="name delegationSetId vpcs",
+        replace="name delegationSetId",
     ),
     "aws:route53/record:Record": Record(
         "route53",
@@ -222,6 +222,6 @@ TYPES: Mapping[str, Type] = {
     ),
     "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": Type(
         "wafv2", op("PutLoggingConfiguration", root="LoggingConfiguration"), id="{resourceArn}",
-        key="ResourceArn", recorded=True, replace="resourceArn",
+        key="ResourceArn", recorded=True, replace="resourceArn logDestinationConfigs",
     ),
 }

@@ -226,6 +226,10 @@ RULES = (
         ("name", like(r"[A-Za-z0-9_-]{1,128}"), "must be letters, digits, - and _"),
         ("comment", at_most(128), "may have 128 characters"),
         ("customHeadersConfig.items", at_most(10), "may be ten (quota)")),
+    *of("cloudfront/responseHeadersPolicy:ResponseHeadersPolicy",
+        "CloudFront developer guide, Quotas on headers",
+        ("securityHeadersConfig.contentSecurityPolicy.contentSecurityPolicy", at_most(1783),
+            "may have 1783 characters (quota)")),
     *of("cloudfront/cachePolicy:CachePolicy", "CloudFront API, CachePolicyConfig",
         ("", _ttls, "minTtl, defaultTtl and maxTtl must not decrease")),
     *of(_POLICIES, "CloudFront developer guide, Quotas on policies", *(

@@ -12,7 +12,7 @@ import {
 import { runSimulation } from '@cloud-copilot/iam-simulate'
 
 async function decide(request, policies) {
-  const { principal, action, resource, account, context, identity, attached } = request
+  const { principal, action, resource, account, context, identity, attached, boundary } = request
   const answer = await runSimulation(
     {
       request: {
@@ -24,15 +24,25 @@ async function decide(request, policies) {
       identityPolicies: identity.map((name) => ({ name, policy: policies[name] })),
       serviceControlPolicies: [],
       resourceControlPolicies: [],
+      permissionBoundaryPolicies:
+        boundary.length === 0
+          ? undefined
+          : boundary.map((name) => ({ name, policy: policies[name] })),
       resourcePolicy: attached === null ? undefined : policies[attached],
     },
     {},
   )
   if (answer.resultType === 'error') {
-    return { decision: 'Invalid', why: JSON.stringify(answer.errors), ignored: [] }
+    return { decision: 'Invalid', why: JSON.stringify(answer.errors), ignored: [], by: [] }
   }
-  const ignored = answer.resultType === 'single' ? answer.result.ignoredContextKeys : []
-  return { decision: answer.overallResult, why: '', ignored }
+  if (answer.resultType !== 'single') {
+    return { decision: answer.overallResult, why: '', ignored: [], by: [] }
+  }
+  const { ignoredContextKeys, analysis } = answer.result
+  const by = (analysis.identityAnalysis?.allowStatements ?? []).map(
+    (one) => `${one.policyId} ${one.statement.index()}`,
+  )
+  return { decision: answer.overallResult, why: '', ignored: ignoredContextKeys ?? [], by }
 }
 
 async function describe(action) {

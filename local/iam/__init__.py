@@ -1,0 +1,1 @@
+"""AWS's policy evaluation and its Service Authorization Reference."""
