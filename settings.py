@@ -341,7 +341,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
         monthly_budget=read.integer("monthlyBudget", 0, 1_000_000),
         permissions_boundary=read.text(
             "permissionsBoundary",
-            r"|[\w+=,.@-]{1,128}",  # IAM API, PolicyName
+            r"|[A-Za-z0-9_+=,.@-]{1,128}",  # IAM API, PolicyName
             "the name of a managed policy of the account, or empty",
             "otakaro-github-role-boundary",
         ),

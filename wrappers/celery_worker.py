@@ -9,7 +9,7 @@ Celery. Arguments are those of `celery`. Jobs run in threads of this process (`-
   job ends, the protection does too. A protection that is refused is requested again each minute.
 - While a job runs, its id is in the sorted set RUNNING_JOBS of the broker's Redis, with the time
   until which the entry counts: Celery acknowledges a job before it runs, so Redis does not have it
-  anywhere else. Scaling reads it, because idle workers alone may be taken away.
+  anywhere else. Scaling reads it, because it removes workers only when none has a job.
 - The worker fetches a job only when a thread is free for it. By default Celery reserves one more
   for each thread (its user guide, "Optimizing", "Reserve one task at a time"), and that one waits
   behind a long job, where neither other workers nor the queue's length see it.
@@ -197,8 +197,10 @@ class Jobs:
         return "protection" in said
 
     def _report(self, task_ids: Iterable[str]) -> bool:
-        until = time.time() + MINUTES * 60
-        return self._command("zadd", dict.fromkeys(task_ids, until))
+        now = time.time()
+        # Entries of workers that died.
+        self._command("zremrangebyscore", "-inf", now)
+        return self._command("zadd", dict.fromkeys(task_ids, now + MINUTES * 60))
 
     def _forget(self, task_id: str) -> None:
         self._command("zrem", task_id)

@@ -117,16 +117,16 @@ class Gateway:
             await self._call(scope, receive, send, service, action, region)
         elif not own and signed and signed["service"] == "rds":
             await self._databases.serve(region, scope, receive, send)
-        elif not own and signed and signed["service"] == "elasticloadbalancing":
-            await self._balancers.serve(region, scope, receive, send)
-        elif not own and path.startswith(PATH):
-            await self._origins.serve(scope, receive, send)
         elif not own and signed and signed["service"] == "elasticache":
             await self._caches.serve(region, scope, receive, send)
         elif not own and signed and signed["service"] == "ec2":
             await self._interfaces.serve_ec2(region, scope, receive, send)
+        elif not own and signed and signed["service"] == "elasticloadbalancing":
+            await self._balancers.serve(region, scope, receive, send)
         elif not own and path.startswith(FUNCTIONS) and scope["method"] == "DELETE":
             await self._interfaces.delete_function(region, scope, receive, send)
+        elif not own and path.startswith(PATH):
+            await self._origins.serve(scope, receive, send)
         elif path == MAINTENANCE:
             await answer(send, 200, self._maintained(json.loads(await read(receive))))
         elif not own and path.startswith(_SCHEDULE) and scope["method"] in {"POST", "PUT"}:
@@ -137,10 +137,10 @@ class Gateway:
                 self._deployments.clear()
                 self._creations.clear()
                 self._databases.clear()
-                self._origins.clear()
                 self._caches.clear()
                 self._interfaces.clear()
                 self._deliveries.clear()
+                self._origins.clear()
                 self._schedules.clear()
                 self.scaling.clear()
 

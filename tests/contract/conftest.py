@@ -122,8 +122,8 @@ class Engine:
             id="x",
             old_inputs=encode(olds),
             news=encode(news),
-            ignoreChanges=ignore,
             olds=encode(state or {}),
+            ignoreChanges=ignore,
         )
         return self.provider.Diff(request, self.connection)
 

@@ -460,6 +460,13 @@ def test_a_missing_region_is_told() -> None:
     assert problem.endswith("pulumi config set aws:region ap-southeast-2")
 
 
+@pytest.mark.parametrize("region", ["ap-southeast-6", "eu-nowhere-1", "cn-north-1"])
+def test_a_region_whose_offer_is_unknown_is_refused(region: str) -> None:
+    [problem] = problems({**GOOD, "aws:region": region})
+    assert problem.startswith(f"aws:region is {region!r}; allowed: a Region with CloudFront")
+    assert problem.endswith("pulumi config set aws:region ap-southeast-2")
+
+
 def test_a_retired_setting_is_reported_and_ignored(caplog: pytest.LogCaptureFixture) -> None:
     load(changed(originSecret="2"))
     [note] = [record.message for record in caplog.records]
@@ -472,13 +479,6 @@ def test_a_retired_setting_is_reported_and_ignored(caplog: pytest.LogCaptureFixt
 def test_a_retired_setting_is_never_suggested() -> None:
     [problem] = problems(changed(originSecre="2"))
     assert "originSecret" not in problem.partition("those in")[2]
-
-
-@pytest.mark.parametrize("region", ["ap-southeast-6", "eu-nowhere-1", "cn-north-1"])
-def test_a_region_whose_offer_is_unknown_is_refused(region: str) -> None:
-    [problem] = problems({**GOOD, "aws:region": region})
-    assert problem.startswith(f"aws:region is {region!r}; allowed: a Region with CloudFront")
-    assert problem.endswith("pulumi config set aws:region ap-southeast-2")
 
 
 @pytest.mark.parametrize(
