@@ -31,6 +31,7 @@ def run() -> None:
         home=Path.cwd(),
     )
     seams.listen(gateway.metrics.take)
+    seams.alarms(gateway.scaling.alarmed)
     os.environ["PYTHONPATH"] = str(RESOLVER)  # of the functions, which inherit it
     asyncio.run(serve(gateway, config))
 

@@ -107,6 +107,16 @@ class CloudFront:
     def get_cache_policy(self, Id: str) -> dict[str, Any]:  # noqa: N803
         return {"CachePolicy": {"c": CACHE}[Id]}
 
+    def get_vpc_origin(self, Id: str) -> dict[str, Any]:  # noqa: N803
+        endpoint = {
+            "Name": "origin",
+            "Arn": "arn:alb",
+            "HTTPPort": 8080,
+            "HTTPSPort": 8443,
+            "OriginProtocolPolicy": "match-viewer",
+        }
+        return {"VpcOrigin": {"Id": {"vo_1": Id}[Id], "VpcOriginEndpointConfig": endpoint}}
+
     def get_origin_request_policy(self, Id: str) -> dict[str, Any]:  # noqa: N803
         return {"OriginRequestPolicy": {"o": FORWARDED}[Id]}
 
@@ -140,6 +150,19 @@ def test_a_distribution_is_read_as_it_is_deployed() -> None:
     assert (page.bucket, page.access_control) == ("pages.of.us", True)
     assert found.errors[500].page == ""
     assert (found.errors[502].page, found.errors[502].status) == ("/p.html", 503)
+
+
+def test_a_vpc_origin_is_where_its_own_configuration_says() -> None:
+    private = {
+        "Id": "alb",
+        "DomainName": "internal-alb.example.test",
+        "VpcOriginConfig": {"VpcOriginId": "vo_1", "OriginReadTimeout": 60},
+    }
+    (found,) = read(config(Origins=items(private)))
+    alb = found.origins["alb"]
+    assert (alb.balancer, alb.bucket) == ("arn:alb", "")
+    assert (alb.protocol, alb.http_port, alb.https_port) == ("match-viewer", 8080, 8443)
+    assert (alb.domain, alb.read_timeout) == ("internal-alb.example.test", 60)
 
 
 @pytest.mark.parametrize(

@@ -100,13 +100,13 @@ def test_folders_restored_by_a_backup_are_taken_in_use_and_left_again(deployed: 
     assert "aws:efs/fileSystem:FileSystem" not in kinds
     points = deployed.aws("efs").describe_access_points()["AccessPoints"]
     assert {point["RootDirectory"]["Path"] for point in points} == {
-        f"{FOLDER}/stored_data",
+        f"{FOLDER}/stored_data/backend",
         f"{FOLDER}/stored_data/geoserver",
     }
     deployed.do("up", *same)
     points = deployed.aws("efs").describe_access_points()["AccessPoints"]
     assert {point["RootDirectory"]["Path"] for point in points} == {
-        "/stored_data",
+        "/stored_data/backend",
         "/stored_data/geoserver",
     }
     assert deployed.do("up", *same) == {}
