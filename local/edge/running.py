@@ -280,7 +280,7 @@ def _placed(account: Account, stack: ExitStack, only: Collection[str] | None) ->
         map=standins.Map(hosts),
         api=standins.Api(),
         geoserver=standins.GeoServer(
-            int(targets.environment(account, _GEOSERVER).get("TILE_SECONDS", 0))
+            int(targets.environment(account, _GEOSERVER, only).get("TILE_SECONDS", 0))
         ),
         hosts={"map": routes[_MAP].host, **hosts},
     )

@@ -1,11 +1,12 @@
 """Distributions as CloudFront's API describes them, and what the edge refuses to leave out."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from local.account import Account
-from local.edge import deployment
+from local.edge import deployment, targets
 from local.edge.functions import _check
 from local.errors import LocalError
 
@@ -128,6 +129,67 @@ def read(*configs: dict[str, Any]) -> list[deployment.Distribution]:
             return CloudFront(*configs)
 
     return deployment.read(Stub("http://127.0.0.1:1"))
+
+
+class Two(Account):
+    """An account with two stacks, `a` and `b`, whose resources have their names in their ids."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1")
+        self.answers: dict[str, Any] = {
+            "describe_target_groups": {
+                "TargetGroups": [{"TargetGroupArn": f"arn:{each}", "Port": 80} for each in "ab"]
+            },
+            "describe_load_balancers": {"LoadBalancers": [{"LoadBalancerArn": "arn:balancer"}]},
+        }
+
+    def client(self, service: str, region: str = "") -> Any:
+        assert region == ""
+        return CloudFront(config(), config()) if service == "cloudfront" else self
+
+    def get_paginator(self, name: str) -> Any:
+        return SimpleNamespace(paginate=lambda: [self.answers[name]])
+
+    def describe_listeners(self, LoadBalancerArn: str) -> dict[str, Any]:  # noqa: N803
+        return {"Listeners": [{"ListenerArn": LoadBalancerArn}]}
+
+    def describe_rules(self, ListenerArn: str) -> dict[str, Any]:  # noqa: N803
+        assert ListenerArn == "arn:balancer"
+        condition = {"Field": "host-header", "Values": []}
+        rules = [
+            {
+                "Conditions": [{**condition, "Values": [f"{each}.test"]}],
+                "Actions": [{"TargetGroupArn": f"arn:{each}"}],
+            }
+            for each in "ab"
+        ]
+        return {"Rules": rules}
+
+    def list_task_definitions(self, **_asked: str) -> dict[str, Any]:
+        return {"taskDefinitionArns": list("ab")}
+
+    def describe_task_definition(self, taskDefinition: str) -> dict[str, Any]:  # noqa: N803
+        container = {
+            "portMappings": [{"containerPort": 80}],
+            "environment": [{"name": "OF", "value": taskDefinition}],
+        }
+        return {"taskDefinition": {"family": taskDefinition, "containerDefinitions": [container]}}
+
+
+@pytest.mark.parametrize("stack", ["a", "b"])
+def test_one_of_two_stacks_is_read_alone(stack: str) -> None:
+    """With both, the last one's hosts were served for either."""
+    ids = {"a": {0, "arn:a", "a"}, "b": {1, "arn:b", "b"}}[stack]
+    (distribution,) = deployment.read(Two(), ids)  # type: ignore[arg-type]
+    assert distribution.id == {"a": "E0", "b": "E1"}[stack]
+    (route,) = targets.routes(Two(), ids)  # type: ignore[arg-type]
+    assert (route.host, route.target_group) == (f"{stack}.test", f"arn:{stack}")
+    assert targets.environment(Two(), 80, ids) == {"OF": stack}  # type: ignore[arg-type]
+
+
+def test_without_a_choice_all_stacks_are_read() -> None:
+    assert len(deployment.read(Two())) == 2
+    assert {route.host for route in targets.routes(Two())} == {"a.test", "b.test"}
 
 
 def test_a_distribution_is_read_as_it_is_deployed() -> None:
