@@ -3,6 +3,7 @@
 What unit tests assert on, the diagram is drawn from and the benchmark times.
 """
 
+import asyncio
 import fcntl
 import hashlib
 import json
@@ -255,6 +256,10 @@ def record(
     Raises:
         Exception: whatever `build` raises.
     """
+    try:
+        asyncio.get_event_loop()
+    except RuntimeError:  # an asyncio.run before leaves no loop behind, and the SDK wants one
+        asyncio.set_event_loop(asyncio.new_event_loop())
     recording = Recording()
     cloud = cloud or Cloud(preview=preview)
     monitor = _Recorder(recording, cloud)

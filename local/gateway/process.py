@@ -22,6 +22,7 @@ def run() -> None:
     config.loglevel = "WARNING"
     _log()
     seams.silence_schedules()
+    seams.keep_prefix_lists()
     gateway = Gateway(
         app,
         account=os.environ["MINISTACK_ACCOUNT_ID"],

@@ -1,6 +1,7 @@
 """What the gateway takes hold of inside ministack, because no request shows it."""
 
 import importlib
+import itertools
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from types import ModuleType
@@ -32,6 +33,27 @@ def listen(take: Callable[[str, list[str]], None]) -> None:
         take(region(), [event.get("message", "") for event in events])
 
     _replace(logs, "_fanout_to_subscription_filters", told)
+
+
+def keep_prefix_lists() -> None:
+    """Let the rules of security groups keep the prefix lists that they name: ministack knows them,
+    but doesn't read them."""
+    ec2 = _service("ec2")
+    parse, value = ec2._parse_ip_permissions, ec2._p
+
+    def whole(params: Any, prefix: str) -> list[dict[str, Any]]:
+        rules: list[dict[str, Any]] = parse(params, prefix)
+        for number, rule in enumerate(rules, 1):
+            for each in itertools.count(1):
+                place = f"{prefix}.{number}.PrefixListIds.{each}"
+                if not (id_ := value(params, f"{place}.PrefixListId")):
+                    break
+                words = value(params, f"{place}.Description")
+                described = {"Description": words} if words else {}
+                rule["PrefixListIds"].append({"PrefixListId": id_, **described})
+        return rules
+
+    _replace(ec2, "_parse_ip_permissions", whole)
 
 
 def alarms(take: Callable[[str, str], None]) -> None:

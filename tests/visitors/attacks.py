@@ -336,8 +336,8 @@ ATTACKS: Final[list[Attack]] = [
         what="headers that CloudFront writes itself, replayed (`Via`, `X-Amz-Cf-Id`)",
         host=API,
         headers=[("Via", "2.0 1.cloudfront.net (CloudFront)"), ("X-Amz-Cf-Id", "replayed")],
-        answer=401,
-        meaning="no header replaces the password",
+        answer=403,
+        meaning="CloudFront refuses what came through it before",
     ),
     Attack(
         family="Headers for the origin",
