@@ -117,7 +117,6 @@ def test_nothing_of_another_site_is_cached(
     assert len(site.requests) == 2
 
 
-@pytest.mark.xfail(reason="the load balancer is opened by a header", strict=False)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_no_header_of_ours_reaches_another_site(
     served: RunningEdge, visitor: Visitor, site: Site, proxied: str, method: str
