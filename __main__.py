@@ -18,6 +18,7 @@ from cloudfront import (
     EdgePolicies,
     EdgePoliciesArgs,
     MaintenancePage,
+    PrivateOrigin,
 )
 from dashboard import Dashboard, DashboardArgs, LogsArgs, Questions, questions
 from efs import FileShare, FileShareArgs
@@ -68,7 +69,6 @@ if settings.permissions_boundary:
 # Who may talk to whom. Everything else is refused.
 traffic = [
     Traffic(client=CLOUDFRONT, server="alb", port=443),
-    Traffic(client=CLOUDFRONT, server="alb-redirect", port=80),
     Traffic(client="alb", server="terriamap", port=TERRIAMAP_PORT),
     Traffic(client="alb", server="api", port=API_PORT),
     Traffic(client="alb", server="geoserver", port=GEOSERVER_PORT),
@@ -185,10 +185,8 @@ alb = LoadBalancer(
     LoadBalancerArgs(
         prefix=prefix,
         vpc_id=network.vpc_id,
-        subnets=network.public_subnets,
-        security_group_ids=[network.security_groups[group].id for group in ("alb", "alb-redirect")],
+        place=network.place("alb"),
         certificate_arn=certificate.arns[settings.region],
-        origin_secret=settings.edge.origin_secret,
         idle_timeout=idle_timeout,
         protect=settings.protect_data,
         access_logs=access_logs,
@@ -400,6 +398,9 @@ behaviours: dict[str, tuple[str, str, Caching, dict[str, Caching]]] = {
     "api": (hosts.api, "api", "none", {}),
     "geoserver": (hosts.geoserver, "geoserver", "tiles", personal),
 }
+origin = PrivateOrigin(
+    f"{prefix}-origin", load_balancer=alb, internet_gateway=network.internet_gateway
+)
 sites = {
     key: Distribution(
         f"{prefix}-{key}-cdn",
@@ -407,7 +408,7 @@ sites = {
             host=host,
             zone=zone,
             certificate_arn=certificate.arns[EDGE_REGION],
-            origin=alb,
+            origin=origin,
             route=routes[service],
             origin_timeout=settings.edge.origin_timeout,
             auth=auth,

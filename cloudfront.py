@@ -12,9 +12,9 @@ from typing import Final, Literal
 import pulumi
 import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pulumi_aws import cloudfront, cloudwatch, iam, lambda_, route53
+from pulumi_aws import cloudfront, cloudwatch, ec2, iam, lambda_, route53
 
-from alb import ORIGIN_HEADER, LoadBalancer, Route
+from alb import LoadBalancer, Route
 from certs import EDGE_REGION, HostedZone
 from packages import function_package
 from policies import policy, statement, trust
@@ -29,6 +29,7 @@ _ALL_METHODS: Final = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE
 _READ: Final = ["GET", "HEAD"]
 # Seconds that an origin's failure is remembered; CloudFront's own default is ten.
 _ERROR_SECONDS: Final = 2
+_ORIGIN_TLS: Final = ["TLSv1.2"]
 # What an origin answers that is down, and what CloudFront answers for one that doesn't.
 _DOWN: Final = (502, 503, 504)
 # Where CloudFront runs functions, in the regional edge caches (CloudFront features, "Regional edge
@@ -368,12 +369,61 @@ class MaintenancePage(ComponentResource):
         )
 
 
+class PrivateOrigin(ComponentResource):
+    """The VPC origin through which distributions reach the internal load balancer.
+
+    CloudFront developer guide, "Restrict access with VPC origins": the VPC needs an internet
+    gateway, although no traffic to the origin uses it. An origin that a distribution uses can't be
+    updated, not even its tags (hashicorp/terraform-provider-aws#40905, aws/aws-cdk#35765), so every
+    change replaces it: the new one first, then the distributions, the old one last.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        load_balancer: LoadBalancer,
+        internet_gateway: ec2.InternetGateway,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("otakaro:index:PrivateOrigin", name, None, opts)
+        config: cloudfront.VpcOriginVpcOriginEndpointConfigArgsDict = {
+            "arn": load_balancer.arn,
+            "name": load_balancer.arn.apply(lambda arn: _origin_name(name, arn)),
+            "http_port": 80,
+            "https_port": 443,
+            # The viewer's host goes along, and the load balancer has its certificate.
+            "origin_protocol_policy": "https-only",
+            "origin_ssl_protocols": {"items": _ORIGIN_TLS, "quantity": len(_ORIGIN_TLS)},
+        }
+        origin = cloudfront.VpcOrigin(
+            name,
+            vpc_origin_endpoint_config=config,
+            opts=ResourceOptions(
+                parent=self,
+                depends_on=[internet_gateway],
+                replace_on_changes=["*"],
+                ignore_changes=["tags", "tagsAll"],
+            ),
+        )
+        self.id: Output[str] = origin.id
+        self.domain_name = load_balancer.dns_name
+        self.register_outputs({"id": self.id})
+
+
+def _origin_name(name: str, *facts: str) -> str:
+    """A name of its own for each configuration: a replacement exists beside its predecessor, and an
+    account has each name once."""
+    text = json.dumps([*facts, *_ORIGIN_TLS])
+    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class DistributionArgs:
     host: str
     zone: HostedZone
     certificate_arn: Input[str]  # validated, of EDGE_REGION, with the host among its names
-    origin: LoadBalancer
+    origin: PrivateOrigin
     route: Route
     origin_timeout: int  # s that an answer may take
     auth: BasicAuth
@@ -451,16 +501,14 @@ class Distribution(ComponentResource):
 
 
 def _origins(args: DistributionArgs) -> list[cloudfront.DistributionOriginArgsDict]:
+    # Known when the load balancer forwards the host: a replaced one is used no sooner.
+    ready = Output.all(args.origin.id, args.route.target_group_arn)
+    origin_id: Output[str] = ready.apply(lambda parts: parts[0])
     balancer: cloudfront.DistributionOriginArgsDict = {
         "origin_id": "alb",
-        "domain_name": args.origin.dns_name,
-        "custom_headers": [{"name": ORIGIN_HEADER, "value": args.route.origin_secret}],
-        "custom_origin_config": {
-            "http_port": 80,
-            "https_port": 443,
-            # The viewer's host goes along, and the load balancer has its certificate.
-            "origin_protocol_policy": "https-only",
-            "origin_ssl_protocols": ["TLSv1.2"],
+        "domain_name": args.origin.domain_name,
+        "vpc_origin_config": {
+            "vpc_origin_id": origin_id,
             "origin_read_timeout": args.origin_timeout,
             "origin_keepalive_timeout": 60,
         },

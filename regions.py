@@ -1,8 +1,9 @@
 """AWS Regions that a stack can be deployed to, and what each of them offers.
 
 A Region is added as a row: one with CloudFront VPC origins (CloudFront developer guide, "Supported
-AWS Regions for VPC origins", which lacks ap-southeast-6). A test compares the rows with AWS's own
-answers, as far as they are known (local/provider/rules/offered.json).
+AWS Regions for VPC origins", which lacks ap-southeast-6). In some of them one zone is left out,
+whose letter differs between accounts: use1-az3, usw1-az2, apne1-az3, cac1-az3. A test compares the
+rows with AWS's own answers, as far as they are known (local/provider/rules/offered.json).
 """
 
 from collections.abc import Mapping

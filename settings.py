@@ -178,7 +178,6 @@ class EdgeSettings:
     geoserver_access: Access
     geoserver_admin_open: bool
     origin_timeout: int
-    origin_secret: int
     tile_seconds: int
     embedders: tuple[str, ...]
     script_hosts: tuple[str, ...]
@@ -243,7 +242,13 @@ class Settings:
                 f" Mend it with: pulumi config set aws:region {_REGION}"
             )
         settings = _read(reader, region)
+        reader.retired(
+            "originSecret",
+            "the load balancer is internal, and requests carry no secret any more",
+        )
         reader.refuse_unknown_keys()
+        for note in reader.notes:
+            pulumi.log.warn(note)
         if reader.problems:
             count = len(reader.problems)
             raise SettingsError(
@@ -336,7 +341,7 @@ def _read(read: ConfigReader, region: str) -> Settings:
         monthly_budget=read.integer("monthlyBudget", 0, 1_000_000),
         permissions_boundary=read.text(
             "permissionsBoundary",
-            r"|[\w+=,.@-]{1,128}",  # IAM API, PolicyName
+            r"|[A-Za-z0-9_+=,.@-]{1,128}",  # IAM API, PolicyName
             "the name of a managed policy of the account, or empty",
             "otakaro-github-role-boundary",
         ),
@@ -677,9 +682,8 @@ def _edge(read: ConfigReader) -> EdgeSettings:
         api_access=read.choice("apiAccess", _ACCESS),
         geoserver_access=read.choice("geoserverAccess", _ACCESS),
         geoserver_admin_open=read.boolean("geoserverAdminOpen"),
-        # CloudFront developer guide, "Response timeout": 1 to 120 s.
+        # CloudFront API, VpcOriginConfig, OriginReadTimeout: 1 to 120 s.
         origin_timeout=read.integer("originTimeout", 1, 120),
-        origin_secret=read.integer("originSecret", 1, 999_999),
         tile_seconds=read.integer("tileSeconds", 0, 31_536_000),
         embedders=_web_hosts(read, "mapEmbedders"),
         script_hosts=_web_hosts(read, "mapScriptHosts"),

@@ -199,7 +199,6 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "geoserverAccess": (Case(to="open"),),
     "geoserverAdminOpen": (Case(to="true"),),
     "originTimeout": (Case(to="45"),),
-    "originSecret": (Case(to="2"),),
     "tileSeconds": (Case(to="600"),),
     "mapEmbedders": (Case(to='["www.example.nz"]'),),
     "mapScriptHosts": (Case(to='["scripts.example.nz"]'),),
@@ -344,7 +343,7 @@ def compare(before: Recording, after: Recording) -> tuple[Plan, dict[Any, frozen
         changed = [key for key in kind.changed(was, is_) if key not in new.ignore_changes]
         if not changed:
             continue
-        if kind.replacing(changed, was, is_, old.state):
+        if new.replace_on_changes or kind.replacing(changed, was, is_, old.state):
             result.replaced[urn] = changed
             renewed[new.type, new.name] = EVERYTHING
             continue

@@ -46,6 +46,8 @@ _OUTPUTS: Mapping[str, Mapping[str, Any]] = {
         "primaryEndpointAddress": "{name}.cache.example"
     },
     "aws:lb/loadBalancer:LoadBalancer": {
+        "arn": "arn:aws:elasticloadbalancing:ap-southeast-2:"
+        f"{ACCOUNT}:loadbalancer/app/{{name}}/50dc6c495c0c9188",
         "dnsName": "{name}.elb.example",
         "zoneId": "Z0ELB",
         "arnSuffix": "app/{name}/50dc6c495c0c9188",
@@ -83,6 +85,8 @@ class Resource:
     protect: bool
     retained: bool  # deletion only forgets it
     ignore_changes: tuple[str, ...]
+    replace_on_changes: tuple[str, ...]
+    replace_with: tuple[str, ...]  # URNs
     dependencies: frozenset[str]  # URNs
     sources: dict[str, frozenset[str]]  # input -> URNs of the resources that its value is from
     sent: Struct  # the inputs as the engine gets them, archives and unknown values marked
@@ -215,6 +219,8 @@ class _Recorder(MockMonitor):
                     protect=bool(request.protect),
                     retained=bool(request.retainOnDelete),
                     ignore_changes=tuple(request.ignoreChanges),
+                    replace_on_changes=tuple(request.replaceOnChanges),
+                    replace_with=tuple(request.replace_with),
                     dependencies=frozenset(dependencies),
                     sources=sources,
                     sent=request.object,

@@ -44,13 +44,16 @@ def routes(account: Account, only: Collection[str] | None = None) -> list[Route]
     return list(dict.fromkeys(found))
 
 
-def environment(account: Account, port: int) -> dict[str, str]:
-    """The variables that the deployed task definition gives the container at a port."""
+def environment(account: Account, port: int, only: Collection[str] | None = None) -> dict[str, str]:
+    """Return the variables that a task definition, of the families in `only`, gives the container
+    at a port."""
     client = account.client("ecs")
     found: dict[str, str] = {}
     arns = client.list_task_definitions(status="ACTIVE", sort="ASC")["taskDefinitionArns"]
     for arn in arns:  # of a family the newest revision last
         definition = client.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        if only is not None and definition["family"] not in only:
+            continue
         for container in definition["containerDefinitions"]:
             if any(each["containerPort"] == port for each in container.get("portMappings", [])):
                 found = {each["name"]: each["value"] for each in container["environment"]}

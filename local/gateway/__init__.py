@@ -17,6 +17,8 @@ missing there:
   when it is posted to MAINTENANCE.
 - CloudWatch Logs' deliveries (deliveries.py), whose changes must not overlap.
 - Network interfaces of functions in the VPC (interfaces.py), which outlive their function.
+- Elastic Load Balancing's limit of one load balancer per target group (balancers.py).
+- CloudFront's VPC origins (origins.py): what they need, how long they take, and what can't change.
 - EventBridge Scheduler (schedules.py): schedules fire, by their zone's clocks (times.py), under
   their role. One fires at once that is posted to SCHEDULES.
 - Application Auto Scaling (scaling.py): targets and policies, which scale nothing.

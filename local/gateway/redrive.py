@@ -54,6 +54,8 @@ class Redrive:
                     **(fifo if target.endswith(".fifo") else {}),
                 )
                 sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
+        if _hidden(sqs, dead):  # received by somebody, who did not delete them
+            self._background.later(1, lambda: self._move(source, destination, region))
 
 
 def _queues(sqs: Any) -> list[str]:
@@ -66,6 +68,13 @@ def _dead_letters(sqs: Any, queue: str) -> str:
     asked = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])
     policy = json.loads(asked.get("Attributes", {}).get("RedrivePolicy", "{}"))
     return str(policy.get("deadLetterTargetArn", ""))
+
+
+def _hidden(sqs: Any, queue: str) -> int:
+    """Return how many messages become visible again later."""
+    name = "ApproximateNumberOfMessagesNotVisible"
+    asked = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])
+    return int(asked.get("Attributes", {}).get(name, 0))
 
 
 def _received(sqs: Any, queue: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from .asgi import App, Message, Receive, Send, answer, gathered, pass_on, read, replayed
 from .background import Background
+from .balancers import Balancers
 from .bus import Bus
 from .caches import Caches
 from .calls import Part, Refused, Request
@@ -20,6 +21,7 @@ from .deployments import Deployments
 from .interfaces import FUNCTIONS, Interfaces
 from .metrics import Metrics
 from .names import NAMES, Names
+from .origins import PATH, Origins
 from .parameters import Parameters
 from .redrive import Redrive
 from .registry import Images
@@ -62,6 +64,8 @@ class Gateway:
         self._caches = Caches(app, clients, account)
         self._deliveries = Deliveries(app)
         self._interfaces = Interfaces(app, clients)
+        self._balancers = Balancers(app, clients)
+        self._origins = Origins(app, clients, self._background)
         self._creations = Creations()
         self._schedules = Schedules(account, clients, self._background, self.bus, cron)
         self.scaling = Scaling(account, clients, self._background, self._deployments.resize)
@@ -117,8 +121,12 @@ class Gateway:
             await self._caches.serve(region, scope, receive, send)
         elif not own and signed and signed["service"] == "ec2":
             await self._interfaces.serve_ec2(region, scope, receive, send)
+        elif not own and signed and signed["service"] == "elasticloadbalancing":
+            await self._balancers.serve(region, scope, receive, send)
         elif not own and path.startswith(FUNCTIONS) and scope["method"] == "DELETE":
             await self._interfaces.delete_function(region, scope, receive, send)
+        elif not own and path.startswith(PATH):
+            await self._origins.serve(scope, receive, send)
         elif path == MAINTENANCE:
             await answer(send, 200, self._maintained(json.loads(await read(receive))))
         elif not own and path.startswith(_SCHEDULE) and scope["method"] in {"POST", "PUT"}:
@@ -132,6 +140,7 @@ class Gateway:
                 self._caches.clear()
                 self._interfaces.clear()
                 self._deliveries.clear()
+                self._origins.clear()
                 self._schedules.clear()
                 self.scaling.clear()
 

@@ -168,7 +168,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         kind = self._type(token)
         self.session.note(kind, request.urn, state)
         olds = kind.standing(decode(request.old_inputs), state)
-        changed = kind.changed(olds, news, state)
+        # The engine restores ignored inputs before Check, which merges the default tags again, so
+        # the bridge ignores them in the plan, too (pulumi-terraform-bridge, Diff, ignoreChanges).
+        changed = [
+            key for key in kind.changed(olds, news, state) if key not in request.ignoreChanges
+        ]
         replacing = kind.replacing(changed, olds, news, state)
         if rejected := kind.rejected(changed, olds, news, state):
             raise RefusedError(
@@ -197,6 +201,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         token = _token(request.urn)
         olds, news = decode(request.olds), decode(request.news)
         kind, old_inputs = self._type(token), decode(request.old_inputs)
+        news |= {key: old_inputs[key] for key in request.ignoreChanges if key in old_inputs}
         if request.preview:
             outputs = kind.foreseen(olds, old_inputs, news)
             return provider_pb2.UpdateResponse(properties=encode(outputs))

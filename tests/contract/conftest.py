@@ -1,6 +1,6 @@
 """The provider without engine or emulator: its requests answered by a table."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -115,6 +115,7 @@ class Engine:
         olds: dict[str, Any],
         news: dict[str, Any],
         state: dict[str, Any] | None = None,
+        ignore: Sequence[str] = (),
     ) -> Any:
         request = provider_pb2.DiffRequest(
             urn=self.urn(token),
@@ -122,6 +123,7 @@ class Engine:
             old_inputs=encode(olds),
             news=encode(news),
             olds=encode(state or {}),
+            ignoreChanges=ignore,
         )
         return self.provider.Diff(request, self.connection)
 

@@ -15,7 +15,7 @@ from local.provider.rules import rules_of
 from local.provider.rules.core import Rule
 from local.record import configuration
 from tests.contract import references
-from tests.contract.world import Thing, World, world
+from tests.contract.world import PREFIX_LIST, Thing, World, world
 from tests.unit.conftest import SWITCHES
 
 GONE = object()  # the input is taken away
@@ -156,7 +156,8 @@ ASYNC = "lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 NAMED = "servicediscovery/service:Service"
 C = "containerDefinitions[0]"
 D = "defaultCacheBehavior"
-ORIGIN = "origins[0].customOriginConfig"
+ORIGIN, PRIVATE = "cloudfront/vpcOrigin:VpcOrigin", "origins[0].vpcOriginConfig"
+ENDPOINT = "vpcOriginEndpointConfig"
 PLAIN = "database-storage"  # an alarm of one metric
 BOARD, QUESTION = (
     "cloudwatch/dashboard:Dashboard",
@@ -192,7 +193,8 @@ WRONG = (
     Wrong(IN, "securityGroupId", some(SG, "name")),
     Wrong(IN, "referencedSecurityGroupId", "sg-0123456789abcdef0", "alb-to-api-5000"),
     Wrong(IN, "prefixListId", "pl-cloudfront", "to-alb-443"),
-    Wrong(IN, "securityGroupId", some(SG, name="-alb"), "cloudfront-to-alb-redirect-80"),
+    Wrong(IN, "", lambda home, rule: {**{k: v for k, v in rule.items() if k != "referencedSecurityGroupId"},
+        "securityGroupId": some(SG, name="-alb")(home, 0), "prefixListId": PREFIX_LIST}, "alb-to-api-5000", "rules"),
     Wrong(OUT, "cidrIpv4", "0.0.0.1/0", "internet-443"),
     Wrong(OUT, "referencedSecurityGroupId", GONE, "alb-to-api-5000"),
     Wrong(OUT, "toPort", some(OUT, "toPort", "worker-to-internet-80"), "worker-to-internet-443"),
@@ -229,9 +231,9 @@ WRONG = (
     Wrong(ALB, "desyncMitigationMode", "loose"), Wrong(ALB, "ipAddressType", "ipv6"),
     Wrong(ALB, "loadBalancerType", "web", told="Type"),
     Wrong(ALB, "subnets", lambda _, old: old[:1]), Wrong(ALB, "subnets", twice),
-    Wrong(ALB, "subnets[0]", some(SUBNET, name="public-ap-southeast-2b")),
-    Wrong(ALB, "subnets[0]", some(SUBNET, name="private-ap-southeast-2a")),
-    Wrong(ALB, "securityGroups", lambda _, old: old * 3),
+    Wrong(ALB, "subnets[0]", some(SUBNET, name="private-ap-southeast-2b")),
+    Wrong(ALB, "internal", False, told="subnets"),
+    Wrong(ALB, "securityGroups", lambda _, old: old * 6),
     Wrong(ALB, "securityGroups[0]", some(SUBNET)),
     Wrong(ALB, "accessLogs.bucket", "no-such-bucket"),
     Wrong(GROUP, "name", "-x"), Wrong(GROUP, "port", 70000), Wrong(GROUP, "protocol", "HTTP3"),
@@ -248,13 +250,15 @@ WRONG = (
     Wrong(LISTENER, "certificateArn", some(CERT, "arn", "us-east-1"), "https"),
     Wrong(LISTENER, "certificateArn", "arn:aws:acm:ap-southeast-2:111122223333:certificate/x", "https"),
     Wrong(LISTENER, "sslPolicy", "ELBSecurityPolicy-TLS-1-9", "https"),
-    Wrong(LISTENER, "port", 443, "http"), Wrong(LISTENER, "loadBalancerArn", "alb"),
+    Wrong(LISTENER, "loadBalancerArn", "alb"),
     Wrong(LISTENER, "certificateArn", "my-certificate", "https"), Wrong(LRULE, "listenerArn", "443"),
     Wrong(LISTENER, "loadBalancerArn", some(GROUP, "arn")),
-    Wrong(LISTENER, "defaultActions[0].redirect", {"statusCode": "HTTP_301"}, "http"),
-    Wrong(LISTENER, "defaultActions[0].redirect.statusCode", "HTTP_308", "http"),
-    Wrong(LISTENER, "defaultActions[0].redirect.port", "https", "http"),
-    Wrong(LISTENER, "defaultActions[0].redirect", GONE, "http", "defaultActions"),
+    *(Wrong(LISTENER, "defaultActions[0]", {"type": "redirect", **redirect}, told=told)
+        for redirect, told in (
+            ({"redirect": {"statusCode": "HTTP_301"}}, "redirect"),
+            ({"redirect": {"statusCode": "HTTP_308", "port": "8443"}}, "statusCode"),
+            ({"redirect": {"statusCode": "HTTP_301", "port": "https"}}, "port"),
+            ({}, "defaultActions"))),
     Wrong(LISTENER, "defaultActions[0].fixedResponse.statusCode", "302", "https"),
     Wrong(LISTENER, "defaultActions[0].fixedResponse.contentType", "text/markdown", "https"),
     Wrong(LISTENER, "defaultActions[0].fixedResponse.messageBody", "x" * 1025, "https"),
@@ -277,8 +281,8 @@ WRONG = (
     Wrong(LRULE, "conditions[0].hostHeader.values", ["https://a.b"]),
     Wrong(LRULE, "conditions[0].pathPattern", {"values": ["/a"]}, told="conditions"),
     Wrong(LRULE, "conditions[0]", {"pathPattern": {"values": ["/a b"]}}, told="pathPattern"),
-    Wrong(LRULE, "conditions[1].httpHeader.httpHeaderName", "Host"),
-    Wrong(LRULE, "conditions[1].httpHeader.values[0]", "v" * 129),
+    *(Wrong(LRULE, "conditions[0]", {"httpHeader": {"httpHeaderName": name, "values": [value]}}, told=told)
+        for name, value, told in (("Host", "v", "httpHeaderName"), ("X-Word", "v" * 129, "values"))),
     # RDS
     Wrong(DB, "identifier", "2nd"), Wrong(DB, "identifier", "a--b"), Wrong(DB, "identifier", "a" * 64),
     Wrong(DB, "username", "rdsadmin"), Wrong(DB, "username", "admin"), Wrong(DB, "username", "1st"),
@@ -439,15 +443,29 @@ WRONG = (
     Wrong(DISTRIBUTION, "customErrorResponses[0]", {"errorCode": 500, "responseCode": 500, "responsePagePath": "a.html"}, told="responsePagePath"),
     Wrong(DISTRIBUTION, "restrictions.geoRestriction.restrictionType", "whitelist", told="geoRestriction"),
     Wrong(DISTRIBUTION, "restrictions.geoRestriction", {"restrictionType": "whitelist", "locations": ["nz"]}, told="locations"),
-    Wrong(DISTRIBUTION, f"{ORIGIN}.originReadTimeout", 121), Wrong(DISTRIBUTION, f"{ORIGIN}.originKeepaliveTimeout", 0),
-    Wrong(DISTRIBUTION, f"{ORIGIN}.originProtocolPolicy", "https"),
-    Wrong(DISTRIBUTION, f"{ORIGIN}.originSslProtocols", ["TLSv1.3"]),
-    Wrong(DISTRIBUTION, f"{ORIGIN}.httpPort", 81), Wrong(DISTRIBUTION, f"{ORIGIN}.httpsPort", 444),
+    Wrong(DISTRIBUTION, f"{PRIVATE}.originReadTimeout", 121), Wrong(DISTRIBUTION, f"{PRIVATE}.originKeepaliveTimeout", 0),
+    Wrong(DISTRIBUTION, f"{PRIVATE}.vpcOriginId", GONE), Wrong(DISTRIBUTION, f"{PRIVATE}.vpcOriginId", some(ALB, "arn")),
+    Wrong(DISTRIBUTION, "origins[0].domainName", some(DISTRIBUTION, "domainName")),
+    Wrong(DISTRIBUTION, f"{D}.lambdaFunctionAssociations[0].eventType", "origin-request", told="vpcOriginConfig"),
+    *(Wrong(DISTRIBUTION, "origins[0]", lambda _, origin, config=config: {
+        **{key: origin[key] for key in ("originId", "domainName")},
+        "customOriginConfig": {"httpPort": 80, "httpsPort": 443, "originProtocolPolicy": "https-only",
+            "originSslProtocols": ["TLSv1.2"], **config}}, told=told)
+        for config, told in (
+            ({"originReadTimeout": 121}, "originReadTimeout"), ({"originKeepaliveTimeout": 0}, "originKeepaliveTimeout"),
+            ({"originProtocolPolicy": "https"}, "originProtocolPolicy"), ({"originSslProtocols": ["TLSv1.3"]}, "originSslProtocols"),
+            ({"httpPort": 81}, "httpPort"), ({"httpsPort": 444}, "httpsPort"), ({}, "internal"))),
+    Wrong(ORIGIN, f"{ENDPOINT}.name", "with space"), Wrong(ORIGIN, f"{ENDPOINT}.name", "n" * 65),
+    Wrong(ORIGIN, f"{ENDPOINT}.arn", some(GROUP, "arn")), Wrong(ORIGIN, f"{ENDPOINT}.arn", "alb"),
+    Wrong(ORIGIN, f"{ENDPOINT}.httpPort", 81), Wrong(ORIGIN, f"{ENDPOINT}.httpsPort", 444),
+    Wrong(ORIGIN, f"{ENDPOINT}.originProtocolPolicy", "https"),
+    Wrong(ORIGIN, f"{ENDPOINT}.originSslProtocols", {"items": ["TLSv1.3"], "quantity": 1}, told="items"),
+    Wrong(ORIGIN, f"{ENDPOINT}.originSslProtocols.quantity", 2),
     Wrong(DISTRIBUTION, "origins[0].domainName", "https://alb.nz"),
     Wrong(DISTRIBUTION, "origins[0].originPath", "app/"), Wrong(DISTRIBUTION, "origins[0].connectionAttempts", 4),
     Wrong(DISTRIBUTION, "origins[0].connectionTimeout", 11),
-    Wrong(DISTRIBUTION, "origins[0].customOriginConfig", GONE),
-    Wrong(DISTRIBUTION, "origins[0].customHeaders[0].name", "Host", told="customHeaders"),
+    Wrong(DISTRIBUTION, "origins[0].vpcOriginConfig", GONE),
+    Wrong(DISTRIBUTION, "origins[0].customHeaders", [{"name": "Host", "value": "a.nz"}]),
     Wrong(DISTRIBUTION, "origins[0].originAccessControlId", "E1"),
     Wrong(DISTRIBUTION, "orderedCacheBehaviors", twice, "map-cdn", "pathPattern"),
     *(Wrong(DISTRIBUTION, f"orderedCacheBehaviors[0].{key}", value, "map-cdn", told) for key, value, told in (

@@ -31,6 +31,10 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "cloudfront/originAccessControl:OriginAccessControl": {"id": "E{HEX}"},
     "cloudfront/originRequestPolicy:OriginRequestPolicy": {"id": "{uuid}"},
     "cloudfront/responseHeadersPolicy:ResponseHeadersPolicy": {"id": "{uuid}"},
+    "cloudfront/vpcOrigin:VpcOrigin": {
+        "id": "vo_{hex}",
+        "arn": "arn:aws:cloudfront::{account}:vpcorigin/{id}",
+    },
     "appautoscaling/policy:Policy": {
         "arn": "arn:aws:autoscaling:{region}:{account}:scalingPolicy:{uuid}:"
         "resource/{serviceNamespace}/{resourceId}:policyName/{name}"

@@ -100,9 +100,14 @@ class World:
         sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event), MessageGroupId="images")
         self.settle("images.fifo")
 
-    def alarm(self, name: str) -> None:
-        """An alarm goes into ALARM, and its actions are taken."""
+    def alarm(self, policy: str) -> None:
+        """Have the alarm of a scaling policy go into ALARM, and its actions taken."""
         cloudwatch = self.local.aws("cloudwatch")
+        (name,) = [
+            alarm["AlarmName"]
+            for alarm in cloudwatch.describe_alarms()["MetricAlarms"]
+            if any(action.endswith(f":policyName/{policy}") for action in alarm["AlarmActions"])
+        ]
         for state in ("OK", "ALARM"):
             cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
         time.sleep(1)  # by then scaling has acted

@@ -139,6 +139,7 @@ def test_a_service_that_an_operator_stopped_stays_so(world: World) -> None:
     world.look()
     said = world.local.run("push", "--service", "backend", "--tag", "v2-again")
     assert f"{worker} stays stopped" in said.stdout
+    assert f"{worker} was stopped: make start" in said.stdout
     assert world.tasks(worker) == (0, 0)
     world.release(worker)
     world.look()

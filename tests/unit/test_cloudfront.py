@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cloudfront import _origin_name
 from local.record import ACCOUNT, ROOT, SECRETS, Recording, configuration, kinds, record_program
 from tests.unit.reading import arn, may, text_of, trusted
 
@@ -128,19 +129,59 @@ def test_distributions_wait_for_the_validated_certificate_of_us_east_1(stack: Re
         assert certificate["sslSupportMethod"] == "sni-only"
 
 
-def test_the_origin_is_the_load_balancer_over_tls_with_the_secret_header(stack: Recording) -> None:
+def test_the_origin_is_the_internal_load_balancer_over_tls(stack: Recording) -> None:
+    [origin] = stack.of("cloudfront/vpcOrigin:VpcOrigin")
+    [balancer] = stack.of("lb/loadBalancer:LoadBalancer")
+    config = origin.inputs["vpcOriginEndpointConfig"]
+    assert config["arn"] == balancer.state["arn"]
+    assert config["originProtocolPolicy"] == "https-only"
+    assert config["originSslProtocols"] == {"items": ["TLSv1.2"], "quantity": 1}
     for inputs in stack["cloudfront/distribution:Distribution"].values():
-        origin = inputs["origins"][0]
-        assert origin["originId"] == "alb"
-        assert origin["domainName"].endswith("-alb.elb.example")
-        assert origin["customHeaders"] == [
-            {"name": "X-Otakaro-Origin", "value": "Generated0Password0For0Tests"}
-        ]
-        config = origin["customOriginConfig"]
-        # Plain HTTP would be redirected by the load balancer for ever.
-        assert config["originProtocolPolicy"] == "https-only"
-        assert config["originSslProtocols"] == ["TLSv1.2"]
-        assert config["originReadTimeout"] == 60
+        used = inputs["origins"][0]
+        assert used["originId"] == "alb"
+        assert used["domainName"].endswith("-alb.elb.example")
+        assert used["vpcOriginConfig"]["vpcOriginId"] == origin.id
+        assert used["vpcOriginConfig"]["originReadTimeout"] == 60
+
+
+def test_requests_to_origins_carry_no_secret(stack: Recording) -> None:
+    for inputs in stack["cloudfront/distribution:Distribution"].values():
+        assert not any("customHeaders" in origin for origin in inputs["origins"])
+    for rule in stack["lb/listenerRule:ListenerRule"].values():
+        assert all("httpHeader" not in condition for condition in rule["conditions"])
+
+
+def test_a_change_of_the_vpc_origin_replaces_it_and_tags_are_no_change(stack: Recording) -> None:
+    """CloudFront refuses to update one that a distribution uses, its tags included."""
+    [origin] = stack.of("cloudfront/vpcOrigin:VpcOrigin")
+    assert origin.replace_on_changes == ("*",)
+    assert {"tags", "tagsAll"} <= {*origin.ignore_changes}
+    assert "tags" not in origin.inputs
+
+
+def test_each_load_balancer_gives_its_vpc_origin_another_name() -> None:
+    """A replacement exists beside its predecessor, and an account has each name once."""
+    names = {_origin_name("otakaro-dt-origin", arn) for arn in ("one", "another")}
+    assert len(names) == 2
+    longest = _origin_name(f"{'p' * 14}-origin", "arn")
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", longest)
+
+
+def test_a_vpc_origin_waits_for_the_internet_gateway(stack: Recording) -> None:
+    [origin] = stack.of("cloudfront/vpcOrigin:VpcOrigin")
+    [gateway] = stack.of("ec2/internetGateway:InternetGateway")
+    assert gateway.urn in origin.dependencies
+
+
+def test_a_distribution_waits_for_its_listener_rule(stack: Recording) -> None:
+    rules = {
+        rule.name.rpartition("-")[2]: rule.urn for rule in stack.of("lb/listenerRule:ListenerRule")
+    }
+    for distribution in stack.of("cloudfront/distribution:Distribution"):
+        service = (
+            distribution.name.removesuffix("-cdn").rpartition("-")[2].replace("map", "terriamap")
+        )
+        assert rules[service] in distribution.dependencies
 
 
 def test_visitors_of_new_zealand_are_served_nearby(stack: Recording) -> None:

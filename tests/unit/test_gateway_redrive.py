@@ -25,6 +25,7 @@ class Queues:
             "dead.fifo": ["one", "two", "three"],
         }
         self.groups: list[str] = []
+        self.hidden: list[str] = []
 
     def __call__(self, _service: str, _region: str) -> "Queues":
         return self
@@ -37,6 +38,8 @@ class Queues:
         return {"QueueUrl": QueueName}
 
     def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> dict[str, Any]:  # noqa: N803
+        if AttributeNames == ["ApproximateNumberOfMessagesNotVisible"]:
+            return {"Attributes": {AttributeNames[0]: str(len(self.hidden))}}
         assert AttributeNames == ["RedrivePolicy"]
         if QueueUrl not in ("work.fifo", "more.fifo"):
             return {}
@@ -49,6 +52,10 @@ class Queues:
             for body in self.messages[QueueUrl][:2]
         ]
         return {"Messages": found} if found else {}
+
+    def reappear(self) -> None:
+        self.messages["dead.fifo"] += self.hidden
+        self.hidden.clear()
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, **fifo: str) -> None:  # noqa: N803
         self.messages[QueueUrl].append(MessageBody)
@@ -79,6 +86,21 @@ def test_dead_letters_go_back(destination: str | None, queue: str) -> None:
         queue: ["one", "two", "three"],
     }
     assert queues.groups == ["of one", "of two", "of three"]
+
+
+def test_a_message_that_somebody_looked_at_goes_back_later() -> None:
+    """docs/runbooks/bad-deploy.md reads the message before it starts the task."""
+    queues, later = Queues(), Later()
+    queues.messages["dead.fifo"], queues.hidden = [], ["seen"]
+    clients: Clients = queues  # type: ignore[assignment]
+    background: Background = later  # type: ignore[assignment]
+    start = Redrive(clients, background).part.answers[SQS, "StartMessageMoveTask"]
+    start({"SourceArn": ARN.format("dead.fifo")}, REGION)
+    later.jobs.pop(0)()
+    assert queues.messages["work.fifo"] == []
+    queues.reappear()
+    later.work()
+    assert queues.messages["work.fifo"] == ["seen"]
 
 
 def test_a_task_needs_the_arn_of_a_queue() -> None:

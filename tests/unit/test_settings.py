@@ -191,7 +191,6 @@ MISTAKES = [
         "room for twice 108 tasks",
         {"flaskMax": 100},
     ),
-    Mistake("no rotation", "originSecret", "0", "from 1 to"),
     Mistake("a negative time for tiles", "tileSeconds", "-1", "from 0 to"),
     Mistake("an endpoint that AWS lacks", "interfaceEndpoints", '["ecr"]', "ecr.api, ecr.dkr"),
     Mistake("an endpoint twice", "interfaceEndpoints", '["ssm", "ssm"]', "different"),
@@ -466,6 +465,20 @@ def test_a_region_whose_offer_is_unknown_is_refused(region: str) -> None:
     [problem] = problems({**GOOD, "aws:region": region})
     assert problem.startswith(f"aws:region is {region!r}; allowed: a Region with CloudFront")
     assert problem.endswith("pulumi config set aws:region ap-southeast-2")
+
+
+def test_a_retired_setting_is_reported_and_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    load(changed(originSecret="2"))
+    [note] = [record.message for record in caplog.records]
+    assert note == (
+        "otakaro:originSecret is '2' and has no effect: the load balancer is internal, and requests"
+        " carry no secret any more. To remove it, run: pulumi config rm otakaro:originSecret"
+    )
+
+
+def test_a_retired_setting_is_never_suggested() -> None:
+    [problem] = problems(changed(originSecre="2"))
+    assert "originSecret" not in problem.partition("those in")[2]
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,8 @@ REFERENCES = (
         "cloudwatch/logDeliverySource:"),
     Reference("resourceArn", "wafv2/webAcl:WebAcl", "arn", "wafv2/"),
     Reference("webAclId", "wafv2/webAcl:WebAcl", "arn", outside=("",)),
+    Reference("origins.vpcOriginConfig.vpcOriginId", "cloudfront/vpcOrigin:VpcOrigin"),
+    Reference("vpcOriginEndpointConfig.arn", "lb/loadBalancer:LoadBalancer", "arn"),
     Reference("origins.originAccessControlId",
         "cloudfront/originAccessControl:OriginAccessControl", outside=("",)),
     *(reference for key in EDGE for reference in (
