@@ -27,7 +27,7 @@ SECRET = [*SECRETS, "otakaro:basicAuthUsers"]
 _INTERNAL = [*settings.INTERNAL_PARAMETERS]
 _NAMES = [f"N{number:02}" + "N" * 17 for number in range(17)] + ["M" * 19]
 _ZONE = "digital-twin-of-the-city-on-the-avon.example.govt.nz"
-_HOSTS = [f"*.host-{number:02}.{'long-' * 6}name.example.org" for number in range(10)]
+_HOSTS = [f"*.host-{number:02}.{'long-' * 6}name.example.org" for number in range(9)]
 _USERS = {f"{number:02}{'ā' * 62}": f"{number:02}{'ā' * 126}" for number in range(100)}
 
 # Texts and lists: the shortest, the longest, and such as AWS tells apart. A value may be made of

@@ -1,4 +1,4 @@
-"""The program in other home Regions: CloudFront's own, and one far away."""
+"""The program in other home Regions: CloudFront's own, and another one."""
 
 import pytest
 
@@ -11,7 +11,7 @@ CERTIFICATE = "acm/certificate:Certificate"
 VALIDATION = "acm/certificateValidation:CertificateValidation"
 
 
-@pytest.fixture(scope="module", params=[EDGE, "eu-west-1"])
+@pytest.fixture(scope="module", params=[EDGE, "ap-southeast-4"])
 def abroad(request: pytest.FixtureRequest) -> World:
     """Production with another home Region."""
     return world(configuration("production") | {"aws:region": request.param})

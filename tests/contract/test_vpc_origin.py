@@ -77,4 +77,4 @@ def test_ignored_tags_are_no_change(engine: Engine, origin: Any) -> None:
     olds = origin[2]
     news = {**olds, "tagsAll": {"Project": "other"}}
     assert list(engine.diff(ORIGIN, olds, news).diffs) == ["tagsAll"]
-    assert list(engine.diff(ORIGIN, olds, news, ["tags", "tagsAll"]).diffs) == []
+    assert list(engine.diff(ORIGIN, olds, news, ignore=["tags", "tagsAll"]).diffs) == []

@@ -36,6 +36,7 @@ REVIEWED: Final[Mapping[str, tuple[str, str]]] = {
         "cloudfront/response_headers_policy.go",
         "",
     ),
+    "aws:cloudfront/vpcOrigin:VpcOrigin": ("cloudfront/vpc_origin.go *", ""),
     "aws:cloudwatch/dashboard:Dashboard": ("cloudwatch/dashboard.go", "body compared as JSON"),
     "aws:cloudwatch/eventRule:EventRule": (
         "events/rule.go",
