@@ -17,13 +17,13 @@ BIN = .venv/bin
 TWO = --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh down outputs reset push secret status logs shell psql restart wake sleep edge cost prices test unit \
+.PHONY: help up preview refresh down outputs reset push secret status logs shell psql restart stop start wake sleep edge cost prices test unit \
   local-test check format interrupt changes bench fuzz diagram python
 
 help: ## What there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  ACCOUNT=aws             status, logs, shell, psql, restart, wake, sleep, prices: in the real account'
+	@echo '  ACCOUNT=aws             status, logs, shell, psql, restart, stop, start, wake, sleep, prices: in the real account'
 	@echo '  STACK=production        its own configuration, with stand-in secrets (default: local)'
 	@echo '  SET="natGateways=2 ..." other values for settings, in up, preview and cost'
 	@echo '  PROFILE=small           a documented set of settings, in cost (production, resilient)'
@@ -72,6 +72,12 @@ psql: python ## Open the database's prompt, by way of a running task
 
 restart: python ## Deploy the image of SERVICE=geoserver afresh and watch (YES=1 doesn't ask)
 	@$(OPERATE) restart --service '$(SERVICE)' $(if $(filter-out 0,$(YES)),--yes)
+
+stop: python ## Stop SERVICE=backend-celery until it is started again (YES=1 doesn't ask)
+	@$(OPERATE) stop --service '$(SERVICE)' $(if $(filter-out 0,$(YES)),--yes)
+
+start: python ## Start SERVICE=backend-celery, which was stopped
+	@$(OPERATE) start --service '$(SERVICE)'
 
 wake: python ## Start a stack that stopped for the night (setting runningHours)
 	@$(OPERATE) wake

@@ -4,6 +4,7 @@ public sees."""
 import pulumi
 import pulumi_aws as aws
 
+import entry_points
 from alb import LoadBalancer, LoadBalancerArgs, RouteArgs
 from backend import API_PORT, REDIS_PORT, Backend, BackendArgs
 from budget import Spending, SpendingArgs
@@ -17,6 +18,7 @@ from cloudfront import (
     EdgePolicies,
     EdgePoliciesArgs,
     MaintenancePage,
+    PrivateOrigin,
 )
 from dashboard import Dashboard, DashboardArgs, LogsArgs, Questions, questions
 from efs import FileShare, FileShareArgs
@@ -27,6 +29,7 @@ from fargate import (
     ImageRepository,
     ImageRepositoryArgs,
     Platform,
+    java_heap,
 )
 from hours import Hours, HoursArgs
 from identity import OUTPUT, identity, keep_identity
@@ -66,7 +69,6 @@ if settings.permissions_boundary:
 # Who may talk to whom. Everything else is refused.
 traffic = [
     Traffic(client=CLOUDFRONT, server="alb", port=443),
-    Traffic(client=CLOUDFRONT, server="alb-redirect", port=80),
     Traffic(client="alb", server="terriamap", port=TERRIAMAP_PORT),
     Traffic(client="alb", server="api", port=API_PORT),
     Traffic(client="alb", server="geoserver", port=GEOSERVER_PORT),
@@ -127,8 +129,8 @@ files = FileShare(
     FileShareArgs(
         place=network.place("files"),
         account_id=account,
-        # GeoServer's data folder is the backend's folder 'geoserver': the worker publishes there.
-        folders={"geoserver": "/stored_data/geoserver", "backend": "/stored_data"},
+        # Neither contains the other: whichever is mounted first creates its own folder alone.
+        folders={"geoserver": "/stored_data/geoserver", "backend": "/stored_data/backend"},
         root=settings.files_root,
         protect=settings.protect_data,
     ),
@@ -183,10 +185,8 @@ alb = LoadBalancer(
     LoadBalancerArgs(
         prefix=prefix,
         vpc_id=network.vpc_id,
-        subnets=network.public_subnets,
-        security_group_ids=[network.security_groups[group].id for group in ("alb", "alb-redirect")],
+        place=network.place("alb"),
         certificate_arn=certificate.arns[settings.region],
-        origin_secret=settings.edge.origin_secret,
         idle_timeout=idle_timeout,
         protect=settings.protect_data,
         access_logs=access_logs,
@@ -222,6 +222,7 @@ platform = Platform(
     log_retention_days=settings.log_retention_days,
     exec_allowed=settings.ecs_exec,
 )
+terriamap_start = entry_points.terriamap(keep_alive=keep_alive)
 terriamap = FargateService(
     f"{prefix}-terriamap",
     FargateServiceArgs(
@@ -230,7 +231,10 @@ terriamap = FargateService(
         repository=images["terriamap"],
         size=settings.terriamap,
         port=TERRIAMAP_PORT,
+        entry_point=terriamap_start.entry_point,
+        command=terriamap_start.command,
         environment={
+            **terriamap_start.environment,
             "BACKEND_HOST": f"https://{hosts.api}",
             "BACKEND_PORT": "443",
             "GEOSERVER_HOST": f"https://{hosts.geoserver}",
@@ -243,6 +247,9 @@ terriamap = FargateService(
     ),
 )
 geoserver_name = PrivateService(f"{prefix}-geoserver-name", network=network, host="geoserver")
+geoserver_start = entry_points.geoserver(
+    keep_alive=keep_alive, tile_seconds=settings.edge.tile_seconds
+)
 geoserver = FargateService(
     f"{prefix}-geoserver",
     FargateServiceArgs(
@@ -251,7 +258,10 @@ geoserver = FargateService(
         repository=images["geoserver"],
         size=settings.geoserver,
         port=GEOSERVER_PORT,
+        entry_point=geoserver_start.entry_point,
+        command=geoserver_start.command,
         environment={
+            **geoserver_start.environment,
             "SKIP_DEMO_DATA": "true",
             "CORS_ENABLED": "true",
             "ROOT_WEBAPP_REDIRECT": "true",
@@ -259,11 +269,12 @@ geoserver = FargateService(
             "GEOSERVER_ADMIN_USER": "admin",
             "PROXY_BASE_URL": f"https://{hosts.geoserver}/geoserver",
             "GEOSERVER_CSRF_WHITELIST": hosts.geoserver,
-            # Three quarters of the task's memory; the rest is Java's own and the system's.
-            "EXTRA_JAVA_OPTS": f"-Xms1g -Xmx{settings.geoserver.memory * 3 // 4}m",
+            "EXTRA_JAVA_OPTS": java_heap(settings.geoserver.memory),
         },
         secrets=secrets.having(["GEOSERVER_ADMIN_PASSWORD"]),
         mounts={"/opt/geoserver_data": files.folders["geoserver"]},
+        # The image's own user, too: its start script writes below Tomcat's folder, which is root's.
+        user="root",
         route=routes["geoserver"],
         registry_arn=geoserver_name.registry_arn,
         grace=300,
@@ -277,13 +288,17 @@ backend = Backend(
         network=network,
         repository=images["backend"],
         redis=settings.redis,
+        protect=settings.protect_data,
         flask=settings.flask,
         celery=settings.celery,
+        celery_concurrency=settings.celery_concurrency,
         celery_spot=settings.celery_spot,
         environment={
             "DATA_DIR": "/shared_storage",
             "DATA_DIR_MODEL_OUTPUT": "/shared_storage/model_output",
-            "DATA_DIR_GEOSERVER": "/shared_storage/geoserver",
+            # The worker copies rasters there and publishes them by their path in GeoServer's own
+            # data folder, so where it is mounted stands in no database.
+            "DATA_DIR_GEOSERVER": "/geoserver_data",
             "FLOOD_MODEL_DIR": "/bg_flood",
             "ROOF_SURFACE_DATASET_PATH": "/stored_data/roof_surfaces.gdb",
             "ROAD_DATASET_PATH": "/datasets/roads.gpkg",
@@ -304,7 +319,11 @@ backend = Backend(
             "BACKEND_PORT": "443",
         },
         secrets=secrets.besides(["CESIUM_ACCESS_TOKEN", "LINZ_BASEMAPS_API_KEY"]),
-        mounts={"/shared_storage": files.folders["backend"]},
+        # Beside each other: in which order Fargate mounts folders within folders is undocumented.
+        mounts={
+            "/shared_storage": files.folders["backend"],
+            "/geoserver_data": files.folders["geoserver"],
+        },
         route=routes["api"],
         keep_alive=keep_alive,
         stack=prefix,
@@ -317,9 +336,11 @@ administration = [
     f"/geoserver/{path}"
     for path in (
         *("web", "rest", "gwc/rest", "gwc/demo", "gwc/home", "TestWfsPost"),
-        *("j_spring_security_check", "j_spring_security_logout"),
+        *("j_spring_security_check", "j_spring_security_logout", "login", "logout"),
     )
 ]
+# TerriaMap's proxy to other sites' data is mounted twice (terriajs-server, lib/makeserver.js).
+proxies = ["/proxy", "/api/v1/proxy"]
 auth = BasicAuth(
     f"{prefix}-basic-auth",
     BasicAuthArgs(
@@ -333,6 +354,10 @@ auth = BasicAuth(
         # The worker publishes layers by GeoServer's private name; the map only shows them.
         reading=[hosts.geoserver],
         closed={} if settings.edge.geoserver_admin_open else {hosts.geoserver: administration},
+        exact={hosts.map: proxies},
+        # Browsers request a manifest and its icons without credentials.
+        public={hosts.map: ["/favicon.ico", "/manifest.json", "/favicons/"]},
+        ogc=[hosts.geoserver],
         users=settings.edge.users,
         log_retention_days=settings.log_retention_days,
         keep=settings.edge.keep_function,
@@ -360,13 +385,22 @@ firewall = (
     else None
 )
 static: dict[str, Caching] = {"/build/*": "assets", "/images/*": "assets"}
+proxied: dict[str, Caching] = {f"{path}*": "proxy" for path in proxies}
 # GeoServer's administration, where it is open, is each user's own.
 personal: dict[str, Caching] = {f"{path}*": "none" for path in administration}
+headers = {
+    "map": policies.map_headers,
+    "api": policies.service_headers,
+    "geoserver": policies.geoserver_headers,
+}
 behaviours: dict[str, tuple[str, str, Caching, dict[str, Caching]]] = {
-    "map": (hosts.map, "terriamap", "revalidate", static),
+    "map": (hosts.map, "terriamap", "revalidate", static | proxied),
     "api": (hosts.api, "api", "none", {}),
     "geoserver": (hosts.geoserver, "geoserver", "tiles", personal),
 }
+origin = PrivateOrigin(
+    f"{prefix}-origin", load_balancer=alb, internet_gateway=network.internet_gateway
+)
 sites = {
     key: Distribution(
         f"{prefix}-{key}-cdn",
@@ -374,12 +408,12 @@ sites = {
             host=host,
             zone=zone,
             certificate_arn=certificate.arns[EDGE_REGION],
-            origin=alb,
+            origin=origin,
             route=routes[service],
             origin_timeout=settings.edge.origin_timeout,
             auth=auth,
             policies=policies,
-            headers=policies.map_headers if key == "map" else policies.service_headers,
+            headers=headers[key],
             caching=caching,
             paths=paths,
             access_logs=access_logs,
@@ -427,9 +461,7 @@ rollout = Rollout(
         region=settings.region,
         account_id=account,
         cluster=platform.cluster,
-        services=[
-            Rolled(service=service, start=size.desired) for service, size in running.values()
-        ],
+        services=[Rolled(service=service, size=size) for service, size in running.values()],
         topic_arn=notifications.topic_arn,
         log_retention_days=settings.log_retention_days,
         hours=hours,
@@ -491,6 +523,7 @@ Dashboard(
         traffic=sites,
         cluster=platform.cluster,
         services={key: service for key, (service, _) in running.items()},
+        queue=backend.queue,
         rollout_log=rollout.function.log_group,
     ),
 )
@@ -513,6 +546,7 @@ pulumi.export("backend-ecr-url", images["backend"].url)
 pulumi.export("terria-ecr-url", images["terriamap"].url)
 pulumi.export("geoserver-ecr-url", images["geoserver"].url)
 pulumi.export("sites", {key: site.url for key, site in sites.items()})
+pulumi.export("name-servers", zone.name_servers)  # of the public zone, for its delegation
 pulumi.export("cluster", platform.cluster.name)
 pulumi.export("services", {key: service.name for key, (service, _) in running.items()})
 pulumi.export(

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pulumi_aws import appautoscaling, cloudwatch, elasticache
+from pulumi_aws.appautoscaling import (
+    PolicyStepScalingPolicyConfigurationStepAdjustmentArgsDict as StepAdjustment,
+)
 
 from alb import Route
 from efs import Folder
@@ -25,14 +29,26 @@ from settings import RedisSettings, ServiceSize
 
 API_PORT: Final = 5000
 REDIS_PORT: Final = 6379
+# ElastiCache user guide, "Supported engines and versions": what comes after it is Valkey.
+LAST_REDIS_VERSION: Final = "7.1"
 
 # The list in Redis that Celery keeps jobs in, where the application says nothing else (Celery,
 # "Configuration and defaults", task_default_queue).
 QUEUE: Final = "celery"
 
-# Jobs take minutes to hours: one that nobody has fetched for three minutes waits for a worker to be
-# free, and is worth another one.
+# The sorted set in Redis that workers keep the running jobs in (wrappers/celery_worker.py).
+RUNNING_JOBS: Final = "otakaro:running-jobs"
+
+# Both backend services ran as root in the former deployment (`user="root"` in its task
+# definitions). The image ends in `USER nonroot` and gives that user its work folders by ACLs, which
+# a push to a registry loses: as that user the API cannot open its log and never becomes healthy.
+_USER: Final = "root"
+
+# Jobs take minutes to hours: one that has not been fetched for three minutes waits for a worker to
+# be free, and is worth another one.
 _PATIENCE: Final = 3  # min
+# Workers without any job for this long are more than are needed: scaling removes one at a time.
+_IDLE: Final = 15  # min
 # From this number of waiting jobs on, two workers at a time.
 _MANY: Final = 5
 # s from a worker's start until it fetches jobs, an image of several GB: until then those that wait
@@ -40,25 +56,26 @@ _MANY: Final = 5
 _START: Final = 300
 
 # The image's own script leaves bash in front of celery, which swallows SIGTERM; here celery takes
-# bash's place, so that a stopping task finishes what it runs (warm shutdown). A worker fetches no
-# more than it runs next (Celery, "Optimizing", "Prefetch Limits"): what waits stays in the queue,
-# where it is counted, and a new worker finds it.
+# bash's place, so that a stopping task finishes what it runs (warm shutdown).
 _WORKER: Final = (
     ". /venv/bin/activate;"
-    " health-checker --listener 0.0.0.0:5001 --log-level error --script-timeout 10"
-    " --script 'celery -A src.tasks inspect ping' &"
-    ' exec python -c "$0" -A src.tasks worker --pool threads --loglevel INFO'
-    " --prefetch-multiplier 1"
+    " export WORKER_STATE={state} RUNNING_JOBS={running};"
+    ' exec python -c "$0" -A src.tasks worker --pool threads --concurrency {concurrency}'
+    " --loglevel INFO --prefetch-multiplier 1"
 )
-_WRAPPER: Final = Path(__file__).parent / "wrappers" / "celery_worker.py"
-# Each probe starts a Python with geopandas, and a busy worker answers late: ask seldom and be
-# patient, for an unhealthy verdict ends the task and what it computes.
+_WRAPPERS: Final = Path(__file__).parent / "wrappers"
+_STATE: Final = "/tmp/celery-worker"  # noqa: S108 - in a container that runs nothing else
+# s without a sign of life from a worker that waits for jobs; it gives one every five.
+_SILENCE: Final = 120
+# ECS ends a task whose check fails, protected or not (ECS developer guide, "Task scale-in
+# protection"), and with it what it computes. So the check sends the worker no request: it reads
+# what the worker has written, in bash, which the image's own entry points need as well. The image's
+# listener on port 5001 starts a Python with geopandas for each request, gives it ten seconds, and
+# accepts the answer of any worker.
 _WORKER_HEALTH: Final = HealthCheck(
     command=(
-        "CMD",
-        "/venv/bin/python",
-        "-c",
-        "from urllib.request import urlopen; urlopen('http://127.0.0.1:5001/', timeout=50)",
+        *("CMD", "/bin/bash", "-c", (_WRAPPERS / "celery_alive.sh").read_text()),
+        *(_STATE, str(_SILENCE)),
     ),
     interval=120,
     timeout=60,
@@ -72,6 +89,7 @@ class RedisArgs:
     place: Place
     network: Network
     settings: RedisSettings
+    protect: bool
 
 
 class Redis(ComponentResource):
@@ -91,6 +109,8 @@ class Redis(ComponentResource):
             parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
             opts=child,
         )
+        # A snapshot's name is unique in the account: a second one of the same name is rejected.
+        suffix = random.RandomId(f"{name}-final", byte_length=4, opts=child)
         group = elasticache.ReplicationGroup(
             name,
             replication_group_id=name,
@@ -108,11 +128,22 @@ class Redis(ComponentResource):
             at_rest_encryption_enabled=True,
             transit_encryption_enabled=True,
             transit_encryption_mode=args.settings.tls,
-            auto_minor_version_upgrade=True,
+            # A newer minor version than the program's would be planned as a downgrade at the next
+            # refresh, which replaces the group. The last version has no newer one.
+            auto_minor_version_upgrade=args.settings.engine_version == LAST_REDIS_VERSION,
+            # Changes act when they are deployed, not in the maintenance window: a replica can be
+            # removed only once automatic failover is off, and a change that waits would be planned
+            # again by each deployment until then.
+            apply_immediately=True,
             snapshot_retention_limit=1,
             snapshot_window="14:00-15:00",  # UTC: the night in New Zealand
             maintenance_window="sat:15:00-sat:16:00",
-            opts=child,
+            final_snapshot_identifier=(
+                Output.format("{0}-final-{1}", name, suffix.hex)
+                if args.settings.final_snapshot
+                else None
+            ),
+            opts=ResourceOptions(parent=self, protect=args.protect),
         )
         alias = PrivateName(
             f"{name}-name",
@@ -139,8 +170,10 @@ class BackendArgs:
     network: Network
     repository: ImageRepository
     redis: RedisSettings
+    protect: bool  # Redis, which holds the queue and the results
     flask: ServiceSize
     celery: ServiceSize
+    celery_concurrency: int  # jobs that a worker runs at the same time
     celery_spot: bool  # the worker on Fargate Spot
     environment: Mapping[str, Input[str]]  # besides the broker's host
     secrets: Sequence[SecretParameter]
@@ -160,7 +193,12 @@ class Backend(ComponentResource):
         self.repository = args.repository
         self.redis = Redis(
             f"{name}-redis",
-            RedisArgs(place=args.network.place("redis"), network=args.network, settings=args.redis),
+            RedisArgs(
+                place=args.network.place("redis"),
+                network=args.network,
+                settings=args.redis,
+                protect=args.protect,
+            ),
             child,
         )
         environment = {**args.environment, "MESSAGE_BROKER_HOST": self.redis.host}
@@ -179,6 +217,7 @@ class Backend(ComponentResource):
                 secrets=args.secrets,
                 mounts=args.mounts,
                 entry_point=["/app/src/backend_entrypoint.sh"],
+                user=_USER,
                 route=args.route,
                 grace=300,  # an image of several GB
                 stop_timeout=60,
@@ -197,11 +236,18 @@ class Backend(ComponentResource):
                 secrets=args.secrets,
                 mounts=args.mounts,
                 entry_point=["/bin/bash", "-c"],
-                command=[_WORKER, _WRAPPER.read_text()],
+                command=[
+                    _WORKER.format(
+                        state=_STATE, running=RUNNING_JOBS, concurrency=args.celery_concurrency
+                    ),
+                    (_WRAPPERS / "celery_worker.py").read_text(),
+                ],
+                user=_USER,
                 protects_itself=True,
                 spot=args.celery_spot,
                 health_check=_WORKER_HEALTH,
                 stop_timeout=120,  # the most that Fargate gives
+                cpu_target=None,  # busy is a worker's purpose: the queue scales it
             ),
             child,
         )
@@ -215,46 +261,60 @@ class Backend(ComponentResource):
                 port=REDIS_PORT,
                 tls=args.redis.tls,
                 queue=QUEUE,
+                running=RUNNING_JOBS,
                 stack=args.stack,
                 log_retention_days=args.platform.log_retention_days,
             ),
             child,
         )
-        if self.worker.scaling is not None:
+        if self.worker.scales:
             self._scale_by_queue(f"{name}-celery-queue", self.worker.scaling)
         self.register_outputs({"redis": self.redis.host})
 
     def _scale_by_queue(self, name: str, target: appautoscaling.Target) -> None:
-        """More workers while jobs wait; fewer again by the cpu, which is idle when no job runs.
+        """Add workers while jobs wait, and remove them when no job waits or runs.
 
         Steps and not a target: a target is held by a number for each task, and the number of tasks
-        is no metric unless Container Insights are on. No job is lost when tasks are taken away:
-        ECS keeps those that a running job protects (wrappers/celery_worker.py), the others have
-        nothing to do, and the minimum stays.
+        is no metric unless Container Insights are on. CPU does not count: with one job a worker is
+        at 100%, and with a job that downloads at 0%. While any job runs, no worker is removed: ECS
+        would keep one that its job protects, and count it among the fewer tasks that remain.
         """
         child = ResourceOptions(parent=self)
-        more = appautoscaling.Policy(
+
+        def steps(
+            name: str, aggregation: str, adjustments: list[StepAdjustment]
+        ) -> appautoscaling.Policy:
+            return appautoscaling.Policy(
+                name,
+                name=name,
+                policy_type="StepScaling",
+                service_namespace=target.service_namespace,
+                resource_id=target.resource_id,
+                scalable_dimension=target.scalable_dimension,
+                step_scaling_policy_configuration={
+                    "adjustment_type": "ChangeInCapacity",
+                    "metric_aggregation_type": aggregation,
+                    "cooldown": _START,
+                    "step_adjustments": adjustments,  # relative to the alarm's threshold
+                },
+                opts=child,
+            )
+
+        more = steps(
             name,
-            name=name,
-            policy_type="StepScaling",
-            service_namespace=target.service_namespace,
-            resource_id=target.resource_id,
-            scalable_dimension=target.scalable_dimension,
-            step_scaling_policy_configuration={
-                "adjustment_type": "ChangeInCapacity",
-                "metric_aggregation_type": "Minimum",
-                "cooldown": _START,
-                # From the alarm's bound on.
-                "step_adjustments": [
-                    {
-                        "metric_interval_lower_bound": "0",
-                        "metric_interval_upper_bound": str(_MANY - 1),
-                        "scaling_adjustment": 1,
-                    },
-                    {"metric_interval_lower_bound": str(_MANY - 1), "scaling_adjustment": 2},
-                ],
-            },
-            opts=child,
+            "Minimum",
+            [
+                {
+                    "metric_interval_lower_bound": "0",
+                    "metric_interval_upper_bound": str(_MANY - 1),
+                    "scaling_adjustment": 1,
+                },
+                {"metric_interval_lower_bound": str(_MANY - 1), "scaling_adjustment": 2},
+            ],
+        )
+        idle = name.removesuffix("queue") + "idle"
+        fewer = steps(
+            idle, "Maximum", [{"metric_interval_upper_bound": "0", "scaling_adjustment": -1}]
         )
         cloudwatch.MetricAlarm(
             name,
@@ -269,5 +329,20 @@ class Backend(ComponentResource):
             threshold=1.0,
             treat_missing_data="notBreaching",
             alarm_actions=[more.arn],
+            opts=child,
+        )
+        cloudwatch.MetricAlarm(
+            idle,
+            alarm_description="No job waits or runs: scaling removes a worker",
+            namespace=self.queue.namespace,
+            metric_name=self.queue.unfinished_metric,
+            dimensions=self.queue.dimensions,
+            statistic="Maximum",
+            period=60,
+            evaluation_periods=_IDLE,
+            comparison_operator="LessThanThreshold",
+            threshold=1.0,
+            treat_missing_data="notBreaching",  # a queue that is not measured may be long
+            alarm_actions=[fewer.arn],
             opts=child,
         )

@@ -1,6 +1,6 @@
 """TLS certificates for the public hosts, proved by DNS records in the hosted zone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,14 +26,32 @@ class HostedZone(ComponentResource):
     ) -> None:
         super().__init__("otakaro:index:HostedZone", name, None, opts)
         kept = ResourceOptions(parent=self, protect=protect)
-        self.id: Output[str] = (
-            route53.Zone(name, name=domain, comment="Public names", opts=kept).zone_id
-            if create
-            else route53.get_zone_output(
+        self.id: Output[str]
+        self.name_servers: Output[Sequence[str]]
+        if create:
+            zone = route53.Zone(name, name=domain, comment="Public names", opts=kept)
+            self.id, self.name_servers = zone.zone_id, zone.name_servers
+            # The certificates wait for the delegation, so it must not wait for the outputs.
+            self.name_servers.apply(self._report(domain))
+        else:
+            found = route53.get_zone_output(
                 name=domain, private_zone=False, opts=InvokeOutputOptions(parent=self)
-            ).zone_id
-        )
+            )
+            self.id, self.name_servers = found.zone_id, found.name_servers
         self.register_outputs({"id": self.id})
+
+    def _report(self, domain: str) -> Callable[[Sequence[str]], None]:
+        """Log the name servers that the domain must be delegated to."""
+
+        def report(servers: Sequence[str]) -> None:
+            pulumi.log.info(
+                f"Name servers of {domain}: {', '.join(servers)}. Delegate the domain to them where"
+                " it is registered. Until then no certificate is issued: `pulumi up` waits for it,"
+                " for up to 75 minutes, and can be repeated.",
+                resource=self,
+            )
+
+        return report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +84,7 @@ class Certificate(ComponentResource):
                 tags={"Name": name},
                 opts=child,
             )
-            for region in args.regions
+            for region in dict.fromkeys(args.regions)  # a stack in us-east-1 has one
         }
         options = certificates[args.regions[0]].domain_validation_options
         records = [

@@ -12,9 +12,9 @@ from typing import Final, Literal
 import pulumi
 import pulumi_random as random
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pulumi_aws import cloudfront, cloudwatch, iam, lambda_, route53
+from pulumi_aws import cloudfront, cloudwatch, ec2, iam, lambda_, route53
 
-from alb import ORIGIN_HEADER, LoadBalancer, Route
+from alb import LoadBalancer, Route
 from certs import EDGE_REGION, HostedZone
 from packages import function_package
 from policies import policy, statement, trust
@@ -29,6 +29,7 @@ _ALL_METHODS: Final = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE
 _READ: Final = ["GET", "HEAD"]
 # Seconds that an origin's failure is remembered; CloudFront's own default is ten.
 _ERROR_SECONDS: Final = 2
+_ORIGIN_TLS: Final = ["TLSv1.2"]
 # What an origin answers that is down, and what CloudFront answers for one that doesn't.
 _DOWN: Final = (502, 503, 504)
 # Where CloudFront runs functions, in the regional edge caches (CloudFront features, "Regional edge
@@ -41,7 +42,7 @@ _FUNCTION_REGIONS: Final = (
 
 _MAINTENANCE: Final = Path(__file__).parent / "pages" / "maintenance.html"
 
-Caching = Literal["none", "revalidate", "assets", "tiles"]
+Caching = Literal["none", "proxy", "revalidate", "assets", "tiles"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,10 @@ class BasicAuthArgs:
     map_host: str
     access: Mapping[str, Access]  # by host
     reading: Sequence[str]  # hosts that the map's pages may only read from without a password
-    closed: Mapping[str, list[str]]  # by host, path prefixes that nobody gets
+    closed: Mapping[str, list[str]]  # by host, path prefixes that are blocked
+    exact: Mapping[str, Sequence[str]]  # by host, path prefixes that no other spelling may evade
+    public: Mapping[str, Sequence[str]]  # by host, files and folders/ that need no password
+    ogc: Sequence[str]  # hosts whose query strings are normalised
     users: Output[dict[str, str]]  # name to password
     log_retention_days: int
     keep: bool  # leave the function behind on destroy: its replicas can't be deleted for hours
@@ -135,6 +139,9 @@ def _package(args: BasicAuthArgs, *, users: dict[str, str], salt: str) -> pulumi
         "hosts": dict(args.access),
         "reading": list(args.reading),
         "closed": {host: list(paths) for host, paths in args.closed.items()},
+        "exact": {host: list(paths) for host, paths in args.exact.items()},
+        "public": {host: list(paths) for host, paths in args.public.items()},
+        "ogc": list(args.ogc),
         "realm": "Otakaro Digital Twin",
         "salt": salt,
         "users": [
@@ -151,7 +158,7 @@ def _package(args: BasicAuthArgs, *, users: dict[str, str], salt: str) -> pulumi
 @dataclass(frozen=True, kw_only=True)
 class EdgePoliciesArgs:
     map_host: str
-    tile_seconds: int  # that a tile is kept when GeoServer says nothing
+    tile_seconds: int  # that GeoServer lets tiles be cached
     embedders: Sequence[str]  # hosts whose pages may show the map in a frame
     script_hosts: Sequence[str]  # hosts that the map may load scripts from
 
@@ -166,52 +173,63 @@ class EdgePolicies(ComponentResource):
         self._child = ResourceOptions(parent=self)
         self.caching: dict[Caching, Input[str]] = {
             "none": _CACHING_DISABLED,
+            # Other sites' answers: TerriaMap's proxy says max-age of two weeks of all of them.
+            "proxy": _CACHING_DISABLED,
             # Pages: kept as long as the origin says, asked again when it says nothing.
             "revalidate": self._cache(f"{name}-revalidate", default=0),
             # Scripts, styles and images: TerriaMap's server says max-age=0 of all, and their names
             # stay from one image to the next, so a minute takes the load off it and is soon over.
             "assets": self._cache(f"{name}-assets", least=60, default=86_400),
-            # Map tiles: the whole query string tells them apart, Origin decides the CORS answer.
+            # Map tiles: the query string identifies them, Origin decides the CORS answer. The
+            # origin specifies how long an image is cached (entry_points.py). What it returns with
+            # 200 and without Cache-Control is capabilities, features or a WMS exception, which
+            # CloudFront cannot distinguish: it expires as soon as an error does.
             "tiles": self._cache(
                 f"{name}-tiles",
-                default=args.tile_seconds,
+                default=_ERROR_SECONDS,
                 longest=max(86_400, args.tile_seconds),
                 headers=["Origin"],
             ),
         }
         # What is kept for all may depend on no header or cookie of one: GeoServer would write the
         # X-Forwarded-Host of whoever asks first into everybody's capabilities.
-        impersonal = cloudfront.OriginRequestPolicy(
+        impersonal = self._forwarding(
             f"{name}-impersonal",
-            name=f"{name}-impersonal",
             comment="The host, and what a preflight asks",
-            cookies_config={"cookie_behavior": "none"},
-            headers_config={
-                "header_behavior": "whitelist",
-                "headers": {
-                    "items": [
-                        *("Host", "Access-Control-Request-Method"),
-                        "Access-Control-Request-Headers",
-                    ]
-                },
-            },
-            query_strings_config={"query_string_behavior": "all"},
-            opts=self._child,
-        ).id
+            headers=["Host", "Access-Control-Request-Method", "Access-Control-Request-Headers"],
+        )
         self.forwarding: dict[Caching, Input[str]] = {
             "none": _ALL_VIEWER,
+            # TerriaMap's proxy passes on the headers that it gets, to any site of a catalogue: no
+            # cookies, no address of the map's page.
+            "proxy": self._forwarding(
+                f"{name}-proxy",
+                comment="The host, and what a server needs to choose a representation",
+                headers=["Host", "Accept", "Accept-Encoding", "Accept-Language", "User-Agent"],
+            ),
             "revalidate": _ALL_VIEWER,
             "assets": impersonal,
             "tiles": impersonal,
         }
         self.map_headers = self._headers(f"{name}-map", _map_content_policy(args), override=True)
         # Their own pages are GeoServer's preview and the API's description.
-        self.service_headers = self._headers(
-            f"{name}-service", f"frame-ancestors 'self' https://{args.map_host}", override=False
+        framed = f"frame-ancestors 'self' https://{args.map_host}"
+        self.service_headers = self._headers(f"{name}-service", framed, override=False)
+        # How long GeoServer lets an image be cached is for CloudFront. A viewer's own cache would
+        # keep it after an invalidation, and give a script one that came without CORS headers.
+        self.geoserver_headers = self._headers(
+            f"{name}-geoserver", framed, override=False, cache_control="no-cache"
         )
         self.register_outputs({})
 
-    def _headers(self, name: str, content_policy: str, *, override: bool) -> Output[str]:
+    def _headers(
+        self, name: str, content_policy: str, *, override: bool, cache_control: str = ""
+    ) -> Output[str]:
+        added = {
+            # The map may ask where its visitor is, and fill the screen.
+            "Permissions-Policy": "camera=(), microphone=(), payment=(), usb=()",
+            "Cache-Control": cache_control,
+        }
         return cloudfront.ResponseHeadersPolicy(
             name,
             name=name,
@@ -235,14 +253,22 @@ class EdgePolicies(ComponentResource):
             },
             custom_headers_config={
                 "items": [
-                    {
-                        "header": "Permissions-Policy",
-                        # The map may ask where its visitor is, and fill the screen.
-                        "value": "camera=(), microphone=(), payment=(), usb=()",
-                        "override": True,
-                    }
+                    {"header": header, "value": value, "override": True}
+                    for header, value in added.items()
+                    if value
                 ]
             },
+            opts=self._child,
+        ).id
+
+    def _forwarding(self, name: str, *, comment: str, headers: list[str]) -> Output[str]:
+        return cloudfront.OriginRequestPolicy(
+            name,
+            name=name,
+            comment=comment,
+            cookies_config={"cookie_behavior": "none"},
+            headers_config={"header_behavior": "whitelist", "headers": {"items": headers}},
+            query_strings_config={"query_string_behavior": "all"},
             opts=self._child,
         ).id
 
@@ -343,12 +369,61 @@ class MaintenancePage(ComponentResource):
         )
 
 
+class PrivateOrigin(ComponentResource):
+    """The VPC origin through which distributions reach the internal load balancer.
+
+    CloudFront developer guide, "Restrict access with VPC origins": the VPC needs an internet
+    gateway, although no traffic to the origin uses it. An origin that a distribution uses can't be
+    updated, not even its tags (hashicorp/terraform-provider-aws#40905, aws/aws-cdk#35765), so every
+    change replaces it: the new one first, then the distributions, the old one last.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        load_balancer: LoadBalancer,
+        internet_gateway: ec2.InternetGateway,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("otakaro:index:PrivateOrigin", name, None, opts)
+        config: cloudfront.VpcOriginVpcOriginEndpointConfigArgsDict = {
+            "arn": load_balancer.arn,
+            "name": load_balancer.arn.apply(lambda arn: _origin_name(name, arn)),
+            "http_port": 80,
+            "https_port": 443,
+            # The viewer's host goes along, and the load balancer has its certificate.
+            "origin_protocol_policy": "https-only",
+            "origin_ssl_protocols": {"items": _ORIGIN_TLS, "quantity": len(_ORIGIN_TLS)},
+        }
+        origin = cloudfront.VpcOrigin(
+            name,
+            vpc_origin_endpoint_config=config,
+            opts=ResourceOptions(
+                parent=self,
+                depends_on=[internet_gateway],
+                replace_on_changes=["*"],
+                ignore_changes=["tags", "tagsAll"],
+            ),
+        )
+        self.id: Output[str] = origin.id
+        self.domain_name = load_balancer.dns_name
+        self.register_outputs({"id": self.id})
+
+
+def _origin_name(name: str, *facts: str) -> str:
+    """A name of its own for each configuration: a replacement exists beside its predecessor, and an
+    account has each name once."""
+    text = json.dumps([*facts, *_ORIGIN_TLS])
+    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class DistributionArgs:
     host: str
     zone: HostedZone
     certificate_arn: Input[str]  # validated, of EDGE_REGION, with the host among its names
-    origin: LoadBalancer
+    origin: PrivateOrigin
     route: Route
     origin_timeout: int  # s that an answer may take
     auth: BasicAuth
@@ -404,20 +479,7 @@ class Distribution(ComponentResource):
         )
         if args.maintenance is not None:
             args.maintenance.admit(distribution.arn)
-        source = cloudwatch.LogDeliverySource(
-            name,
-            region=EDGE_REGION,
-            log_type="ACCESS_LOGS",
-            resource_arn=distribution.arn,
-            opts=child,
-        )
-        cloudwatch.LogDelivery(
-            name,
-            region=EDGE_REGION,
-            delivery_source_name=source.name,
-            delivery_destination_arn=args.access_logs.destination_arn,
-            opts=child,
-        )
+        args.access_logs.add_delivery(name, distribution.arn, self)
         for kind in (route53.RecordType.A, route53.RecordType.AAAA):
             route53.Record(
                 f"{name}-{kind.value.lower()}",
@@ -439,16 +501,14 @@ class Distribution(ComponentResource):
 
 
 def _origins(args: DistributionArgs) -> list[cloudfront.DistributionOriginArgsDict]:
+    # Known when the load balancer forwards the host: a replaced one is used no sooner.
+    ready = Output.all(args.origin.id, args.route.target_group_arn)
+    origin_id: Output[str] = ready.apply(lambda parts: parts[0])
     balancer: cloudfront.DistributionOriginArgsDict = {
         "origin_id": "alb",
-        "domain_name": args.origin.dns_name,
-        "custom_headers": [{"name": ORIGIN_HEADER, "value": args.route.origin_secret}],
-        "custom_origin_config": {
-            "http_port": 80,
-            "https_port": 443,
-            # The viewer's host goes along, and the load balancer has its certificate.
-            "origin_protocol_policy": "https-only",
-            "origin_ssl_protocols": ["TLSv1.2"],
+        "domain_name": args.origin.domain_name,
+        "vpc_origin_config": {
+            "vpc_origin_id": origin_id,
             "origin_read_timeout": args.origin_timeout,
             "origin_keepalive_timeout": 60,
         },
@@ -511,5 +571,7 @@ def _errors(page: MaintenancePage | None) -> list[cloudfront.DistributionCustomE
             response_code=503 if page and code in _DOWN else None,
             response_page_path=page.PATH if page and code in _DOWN else None,
         )
-        for code in (500, *_DOWN)
+        # 404 is remembered as well ("How CloudFront caches HTTP 4xx and 5xx status codes"): a file,
+        # or a layer's tiles, that were published a moment later.
+        for code in (404, 500, *_DOWN)
     ]

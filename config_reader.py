@@ -21,7 +21,9 @@ class ConfigReader:
     values: Mapping[str, str]
     secrets: Collection[str]
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     _known: set[str] = field(default_factory=set)
+    _retired: set[str] = field(default_factory=set)
     _bad: set[str] = field(default_factory=set)
 
     def sound(self, *keys: str) -> bool:
@@ -122,9 +124,19 @@ class ConfigReader:
             self._note(key, "is stored in plain text", "encrypted values", command)
         return pulumi.Output.secret(items)
 
+    def retired(self, key: str, why: str) -> None:
+        """Note that `key`, which an earlier version had, has no effect if it is still set."""
+        self._retired.add(key)
+        if key in self.values:
+            shown = "(hidden)" if key in self.secrets else repr(self.values[key])
+            self.notes.append(
+                f"{self.namespace}:{key} is {shown} and has no effect: {why}. To remove it, run:"
+                f" {self.back_to_default(key)}"
+            )
+
     def refuse_unknown_keys(self) -> None:
         """Note every key that nothing has asked for."""
-        for key in sorted(set(self.values) - self._known):
+        for key in sorted(set(self.values) - self._known - self._retired):
             near = difflib.get_close_matches(key, self._known, 1)
             self._note(
                 key,

@@ -13,6 +13,7 @@ from certs import EDGE_REGION
 from cloudfront import Distribution
 from fargate import Cluster, FargateService
 from monitoring import Monitoring
+from queue_length import QueueLength
 
 # CloudWatch API reference, "Dashboard body structure and syntax": the grid is 24 wide.
 _WIDTH, _GRAPH_WIDTH, _GRAPH_HEIGHT = 24, 8, 6
@@ -45,6 +46,7 @@ class DashboardArgs:
     traffic: Mapping[str, Distribution]
     cluster: Cluster
     services: Mapping[str, FargateService]
+    queue: QueueLength
     rollout_log: Input[str]
 
 
@@ -55,7 +57,11 @@ class Dashboard(ComponentResource):
     def __init__(self, name: str, args: DashboardArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("otakaro:index:Dashboard", name, None, opts)
         self._args = args
-        self._graphs = [_requests(args.traffic), _tasks(args.services, args.cluster, args.region)]
+        self._graphs = [
+            _requests(args.traffic),
+            _tasks(args.services, args.cluster, args.region),
+            _jobs(args.queue, args.region),
+        ]
         cloudwatch.Dashboard(
             name,
             dashboard_name=name,
@@ -167,6 +173,23 @@ def _tasks(services: Mapping[str, FargateService], cluster: Cluster, region: str
         },
         region=region,
         period=60,  # each task reports once a minute
+    )
+
+
+def _jobs(queue: QueueLength, region: str) -> Graph:
+    return Graph(
+        section="services",
+        title="Jobs that wait and run",
+        lines={
+            label: Metric(
+                namespace=queue.namespace,
+                name=name,
+                dimensions=queue.dimensions,
+                statistic="Maximum",
+            )
+            for label, name in (("waiting", queue.metric), ("running", queue.running_metric))
+        },
+        region=region,
     )
 
 

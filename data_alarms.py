@@ -20,7 +20,7 @@ _BURSTABLE_GIB: Final = {
     "xlarge": 16,
     "2xlarge": 32,
 }
-_LARGE_GIB: Final = {"m": 8, "r": 16, "x": 32}
+_LARGE_GIB: Final = {"m": 8, "r": 16}
 # EC2 user guide, "Key concepts for burstable performance instances": credits that one can hold,
 # which are those of 24 hours.
 _MOST_CREDITS: Final = {

@@ -24,7 +24,9 @@ class Folder:
 class FileShareArgs:
     place: Place
     account_id: Input[str]  # whose roles may mount
-    folders: Mapping[str, str]  # access point -> path on the disk, below `root`
+    # Access point -> path on the disk, below `root`. No path may contain another: EFS creates the
+    # folders of a path at its first mount, and documents no owner of those that lead to it.
+    folders: Mapping[str, str]
     protect: bool
     root: str = ""  # where on the disk they begin: "" is its own root
     owner: int = 1000  # user and group id of every file: services share folders
@@ -80,6 +82,8 @@ class FileShare(ComponentResource):
             for folder, path in args.folders.items()
         }
         mount = ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"]
+        # EFS gives a policy and its statements identifiers of its own where they have none
+        # (PutFileSystemPolicy, example), and every refresh would show a difference.
         efs.FileSystemPolicy(
             name,
             file_system_id=disk.id,
@@ -97,6 +101,7 @@ class FileShare(ComponentResource):
                         },
                     },
                     principal={"AWS": Output.format("arn:aws:iam::{0}:root", args.account_id)},
+                    sid="MountThroughAccessPoints",
                 ),
                 # What an identity policy might allow besides: root access, plain NFS.
                 statement(
@@ -104,6 +109,7 @@ class FileShare(ComponentResource):
                     [disk.arn],
                     effect="Deny",
                     principal={"AWS": "*"},
+                    sid="DenyRootAccess",
                 ),
                 *[
                     statement(
@@ -112,9 +118,14 @@ class FileShare(ComponentResource):
                         {"Bool": {key: "false"}},
                         effect="Deny",
                         principal={"AWS": "*"},
+                        sid=sid,
                     )
-                    for key in ("aws:SecureTransport", "elasticfilesystem:AccessedViaMountTarget")
+                    for sid, key in {
+                        "DenyWithoutTls": "aws:SecureTransport",
+                        "DenyOutsideMountTargets": "elasticfilesystem:AccessedViaMountTarget",
+                    }.items()
                 ],
+                id_=name,
             ),
             opts=child,
         )

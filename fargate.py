@@ -23,6 +23,9 @@ POINTER: Final = "live"
 # Days that an image without a tag is kept: long enough to roll back to it.
 UNTAGGED_DAYS: Final = 14
 KEPT_IMAGES: Final = 100
+# GiB of disk that every Fargate task has, its image included (ECS developer guide, "Fargate task
+# ephemeral storage"); a task definition can specify more (ECS API, EphemeralStorage: 21 to 200).
+FARGATE_DISK: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +166,9 @@ class FargateServiceArgs:
     entry_point: Sequence[str] | None = None
     command: Sequence[str] | None = None
     health_check: HealthCheck | None = None
+    # Of the container's processes; None: the image's own. Files on the shared file system belong to
+    # the access point's user either way.
+    user: str | None = None
     route: Route | None = None
     registry_arn: Input[str] | None = None  # Cloud Map service that lists the tasks' addresses
     grace: int = 120  # s before the load balancer's verdict counts: image pull and start
@@ -172,7 +178,8 @@ class FargateServiceArgs:
     spot: bool = False
     # False where two tasks must never run at once: the old one stops before the new one starts.
     overlap: bool = True
-    cpu_target: int = 60  # % of the tasks' cpu that scaling aims at
+    # % of the tasks' CPU that scaling aims at; None: CPU doesn't scale it.
+    cpu_target: int | None = 60
     # Requests a minute that scaling gives each task; none: requests don't scale it.
     request_target: int | None = None
 
@@ -180,8 +187,9 @@ class FargateServiceArgs:
 class FargateService(ComponentResource):
     """One container as an ECS service: roles, logs, task definition, service, scaling.
 
-    It starts with no tasks: its repository may be empty. The first push starts it, and from then
-    on the number of tasks is scaling's business and the image the push's; Pulumi keeps the rest.
+    It starts with no tasks: its repository may be empty. From then on the rollout function owns the
+    number of tasks and the range of scaling (lambdas/rollout/counts.py), a push the image; Pulumi
+    owns the rest.
     """
 
     def __init__(
@@ -212,6 +220,9 @@ class FargateService(ComponentResource):
             network_mode="awsvpc",
             cpu=str(args.size.cpu),
             memory=str(args.size.memory),
+            ephemeral_storage=(
+                {"size_in_gib": args.size.disk} if args.size.disk > FARGATE_DISK else None
+            ),
             runtime_platform={
                 "operating_system_family": "LINUX",
                 "cpu_architecture": args.platform.architecture,
@@ -219,6 +230,9 @@ class FargateService(ComponentResource):
             execution_role_arn=self.execution_role.arn,
             task_role_arn=self.task_role.arn,
             container_definitions=Output.json_dumps([self._container()]),
+            # ECS can't roll back to a deregistered revision, and a deployment may fail minutes
+            # after `pulumi up` ended. Revisions cost nothing.
+            skip_destroy=True,
             volumes=[
                 {
                     "name": _volume(path),
@@ -236,7 +250,8 @@ class FargateService(ComponentResource):
             opts=self._child,
         )
         self.service = self._service(definition)
-        self.scaling = self._scaling() if args.size.maximum > args.size.minimum else None
+        self.scales = args.size.maximum > args.size.minimum
+        self.scaling = self._scaling()
         self.register_outputs({"service": self.service.name})
 
     def _role(
@@ -353,6 +368,8 @@ class FargateService(ComponentResource):
             container["entryPoint"] = list(args.entry_point)
         if args.command is not None:
             container["command"] = list(args.command)
+        if args.user is not None:
+            container["user"] = args.user
         if args.health_check is not None:
             check = args.health_check
             container["healthCheck"] = {
@@ -410,10 +427,18 @@ class FargateService(ComponentResource):
         )
 
     def _scaling(self) -> appautoscaling.Target:
-        """The bounds of the number of tasks, and what moves it between them.
+        """The range of the number of tasks, and the policies that change it.
 
-        Of two policies the one that wants more tasks wins: tasks are taken away only when all say
-        so (Application Auto Scaling user guide, "Target tracking scaling policies").
+        The range is the rollout function's. Registering a target moves the desired count into its
+        range at once (Application Auto Scaling API, RegisterScalableTarget), so this one starts at
+        0, with no policy at work. Of changes of the settings the function learns through its
+        environment: the provider's update sends the minimum, too, that Pulumi knows
+        (terraform-provider-aws, appautoscaling/target.go), which would start tasks at night.
+
+        Every service has a target, even if it always has one task: its suspension is how an
+        operator stops a service. Of two policies the one that wants more tasks wins: tasks are
+        taken away only when all say so (Application Auto Scaling user guide, "Target tracking
+        scaling policies").
         """
         args = self._args
         target = appautoscaling.Target(
@@ -423,16 +448,26 @@ class FargateService(ComponentResource):
                 "service/{0}/{1}", args.platform.cluster.name, self.service.name
             ),
             scalable_dimension="ecs:service:DesiredCount",
-            min_capacity=args.size.minimum,
+            min_capacity=0,
             max_capacity=args.size.maximum,
-            opts=self._child,
+            suspended_state={
+                "dynamic_scaling_in_suspended": True,
+                "dynamic_scaling_out_suspended": True,
+                "scheduled_scaling_suspended": False,
+            },
+            opts=ResourceOptions(
+                parent=self, ignore_changes=["minCapacity", "maxCapacity", "suspendedState"]
+            ),
         )
-        self._track(
-            target,
-            "cpu",
-            args.cpu_target,
-            {"predefined_metric_type": "ECSServiceAverageCPUUtilization"},
-        )
+        if not self.scales:
+            return target
+        if args.cpu_target is not None:
+            self._track(
+                target,
+                "cpu",
+                args.cpu_target,
+                {"predefined_metric_type": "ECSServiceAverageCPUUtilization"},
+            )
         if args.route is not None and args.request_target is not None:
             self._track(
                 target,
@@ -468,6 +503,16 @@ class FargateService(ComponentResource):
             },
             opts=self._child,
         )
+
+
+def java_heap(memory: int) -> str:
+    """Return the JVM's heap options for a task of `memory` MiB.
+
+    Three quarters of it are the largest heap, and the JVM starts with a third of that, since it
+    refuses an initial heap above the largest. The rest is the JVM's own and the system's.
+    """
+    largest = memory * 3 // 4
+    return f"-Xms{largest // 3}m -Xmx{largest}m"
 
 
 def _tasks(cluster_arn: Output[str]) -> Output[str]:

@@ -10,10 +10,8 @@ from pulumi_aws import iam, scheduler, sqs, ssm
 
 from policies import policy, statement, trust_for
 from postgres import PostgresInstance
-from running_hours import RunningHours, clock
+from running_hours import DAY, DAYS, RunningHours, clock
 
-# Between two looks whether tasks have ended, or the database has started.
-_LOOK = "rate(5 minutes)"
 # An order that comes later than this is none any more (EventBridge Scheduler tries again until
 # then).
 _LATE = 3600  # s
@@ -87,17 +85,13 @@ class Hours(ComponentResource):
             policy=policy(statement(["sqs:SendMessage"], [queue.arn])),
             opts=self._child,
         )
-        for order, when in {
-            "Start": _daily(hours.start, hours.days),
-            "Stop": _daily(hours.stop, hours.days),
-            "Look": _LOOK,
-        }.items():
-            name = f"{self._name}-{order.lower()}"
+        for key, (order, expression) in orders(hours).items():
+            name = f"{self._name}-{key}"
             scheduler.Schedule(
                 name,
                 name=name,
                 description=f"{order}: the running hours of the stack",
-                schedule_expression=when,
+                schedule_expression=expression,
                 schedule_expression_timezone=hours.time_zone,
                 flexible_time_window={"mode": "OFF"},
                 target={
@@ -121,7 +115,28 @@ class Hours(ComponentResource):
             )
 
 
+def orders(hours: RunningHours) -> dict[str, tuple[str, str]]:
+    """The schedules that start and stop the stack: the order and the expression of each.
+
+    EventBridge Scheduler leaves out what is due at a time that daylight saving skips, and is due
+    once where it repeats one (its user guide, "Daylight savings time on EventBridge Scheduler").
+    Where the clocks skip the start, a second schedule sends it after the change: on that day it is
+    the only one, on all others it finds the stack started.
+    """
+    found = {
+        "start": ("Start", _daily(hours.start, hours.days)),
+        "stop": ("Stop", _daily(hours.stop, hours.days)),
+    }
+    if hours.late_start:
+        found["late-start"] = ("Start", _daily(hours.start + hours.late_start, hours.days))
+    if hours.late_stop:
+        found["late-stop"] = ("Stop", _daily(hours.stop + hours.late_stop, hours.days))
+    return found
+
+
 def _daily(minute: int, days: Sequence[str]) -> str:
-    """Scheduler's expression for a minute of the day on `days`."""
+    """Scheduler's expression for a minute of the day on `days`, or of the day after them."""
+    later = minute // DAY
+    named = (DAYS[(DAYS.index(day) + later) % len(DAYS)].upper() for day in days)
     hour, rest = clock(minute).split(":")
-    return f"cron({int(rest)} {int(hour)} ? * {','.join(days).upper()} *)"
+    return f"cron({int(rest)} {int(hour)} ? * {','.join(named)} *)"

@@ -1,7 +1,8 @@
 """What a deployed stack is built around: settings that hold as long as it does.
 
-Another value would have the engine make a second database or disk and remove the first, or have AWS
-refuse half way. So they are compared with those of the last deployment before any resource is.
+Another value would have the engine create a second database, file system or queue and remove the
+first, or have AWS reject the change half way. So they are compared with those of the last
+deployment before any resource is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ def identity(settings: Settings) -> dict[str, Any]:
         "vpcCidr": settings.network.cidr,
         "zones": [zone.removeprefix(settings.region) for zone in settings.network.zones],
         "createdDnsZone": settings.dns_zone if settings.create_dns_zone else "",
+        "redisEngineVersion": settings.redis.engine_version,
     }
 
 
@@ -34,8 +36,9 @@ def keep_identity(settings: Settings) -> None:
     problems = list(_problems(_deployed(), identity(settings)))
     if problems:
         raise SettingsError(
-            "a deployed stack keeps its database and its files, so this can't change any more, and "
-            "nothing was changed:\n" + "\n".join(f"  - {problem}" for problem in problems)
+            "a deployed stack keeps its database, its files and its queue, so this can't change any"
+            " more, and nothing was changed:\n"
+            + "\n".join(f"  - {problem}" for problem in problems)
         )
 
 
@@ -79,3 +82,14 @@ def _problems(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str
             f" pulumi config set otakaro:dnsZone {zone} &&"
             " pulumi config set otakaro:createDnsZone true"
         )
+    version = before.get("redisEngineVersion")
+    if version and _numbers(now["redisEngineVersion"]) < _numbers(version):
+        yield (
+            f"otakaro:redisEngineVersion is {now['redisEngineVersion']!r}; allowed: {version!r} or"
+            " newer, because an older version replaces Redis, and its queue and results are lost."
+            f" Mend it with: pulumi config set otakaro:redisEngineVersion {version}"
+        )
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]

@@ -178,7 +178,7 @@ class Network(ComponentResource):
 
     def _routes(self) -> None:
         """Route tables, and what must exist before a subnet has its way out."""
-        gateway = ec2.InternetGateway(
+        self.internet_gateway = gateway = ec2.InternetGateway(
             self._name, vpc_id=self.vpc_id, tags={"Name": self._name}, opts=self._child
         )
         public = self._route_table("public")

@@ -58,9 +58,11 @@ def statement(
     *,
     effect: Literal["Allow", "Deny"] = "Allow",
     principal: str | Mapping[str, Input[str]] | None = None,
+    sid: str | None = None,
 ) -> dict[str, object]:
     """One statement; `principal` (in policies of resources only) is '*' or AWS's mapping."""
     written: dict[str, object] = {
+        **({"Sid": sid} if sid else {}),
         "Effect": effect,
         "Action": list(actions),
         "Resource": list(resources),
@@ -72,9 +74,15 @@ def statement(
     return written
 
 
-def policy(*statements: dict[str, object]) -> Output[str]:
-    """A policy document of `statements`."""
-    return Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
+def policy(*statements: dict[str, object], id_: str | None = None) -> Output[str]:
+    """A policy document of `statements`, with an Id if one is given."""
+    return Output.json_dumps(
+        {
+            "Version": "2012-10-17",
+            **({"Id": id_} if id_ else {}),
+            "Statement": list(statements),
+        }
+    )
 
 
 def bound_roles(boundary_arn: Input[str]) -> None:

@@ -79,8 +79,14 @@ class PostgresInstance(ComponentResource):
             restore_to_point_in_time=_moment(restore) if restore and restore.instance else None,
             engine="postgres",
             engine_version=settings.engine_version,
-            auto_minor_version_upgrade=True,
+            # A minor version that AWS brings in would be planned as a downgrade, which RDS rejects,
+            # where the settings name another minor version (terraform-provider-aws#39579).
+            auto_minor_version_upgrade="." not in settings.engine_version,
             allow_major_version_upgrade=True,  # when the settings name another one
+            # Changes act when they are deployed, some with a restart, and not in the maintenance
+            # window: until then each deployment would plan them again, and fail while a major
+            # version is pending (terraform-provider-aws#47121).
+            apply_immediately=True,
             instance_class=settings.instance_class,
             storage_type="gp3",
             allocated_storage=settings.storage,

@@ -1,4 +1,4 @@
-"""The length of Celery's queue as a metric: a function that asks Redis each minute."""
+"""Celery's jobs, waiting and running, as metrics: a function that queries Redis each minute."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,9 @@ from packages import function_package
 from settings import RedisTls
 
 NAMESPACE: Final = "Otakaro/Celery"
-METRIC: Final = "QueueLength"
+METRIC: Final = "QueueLength"  # jobs that wait
+RUNNING_METRIC: Final = "RunningJobs"
+UNFINISHED_METRIC: Final = "UnfinishedJobs"  # both together
 _TIMEOUT: Final = 20  # s; Redis is given five, twice with TLS
 
 
@@ -26,14 +28,15 @@ class QueueLengthArgs:
     port: int
     tls: RedisTls
     queue: str  # the list in Redis
+    running: str  # the sorted set in Redis of running jobs, each until when it counts
     stack: str  # tells the metric of this stack from those of others
     log_retention_days: int
 
 
 class QueueLength(ComponentResource):
-    """A function in the VPC, the clock that calls it, and the metric that comes of it.
+    """A function in the VPC, its schedule, and the metrics that it publishes.
 
-    The metric travels in the function's log (embedded metric format), so the function reaches Redis
+    The metrics travel in the function's log (embedded metric format), so the function reaches Redis
     and nothing else. A minute that fails isn't tried again: the next one measures afresh.
     """
 
@@ -45,6 +48,8 @@ class QueueLength(ComponentResource):
         self._child = ResourceOptions(parent=self)
         self.namespace: Final = NAMESPACE
         self.metric: Final = METRIC
+        self.running_metric: Final = RUNNING_METRIC
+        self.unfinished_metric: Final = UNFINISHED_METRIC
         self.dimensions: Final[Mapping[str, str]] = {"Queue": args.queue, "Stack": args.stack}
 
         self.function = Function(
@@ -63,6 +68,7 @@ class QueueLength(ComponentResource):
                     "PORT": str(args.port),
                     "TLS": args.tls,
                     "QUEUE": args.queue,
+                    "RUNNING": args.running,
                     "NAMESPACE": self.namespace,
                     "STACK": args.stack,
                 },

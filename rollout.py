@@ -1,5 +1,5 @@
-"""What makes services roll by themselves: events of pushes, secrets and deployments go through
-queues to one function that answers them."""
+"""Automatic redeployment: events of pushes, secrets and deployments go through queues to one
+function, which also owns the number of tasks of each service."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from functions import Function, FunctionArgs
 from hours import Hours
 from packages import function_package
 from policies import policy, statement
+from settings import ServiceSize
 
 _TIMEOUT: Final = 60
 # A message that could not be answered comes again after this many seconds, and holds up those
@@ -25,16 +26,19 @@ _ATTEMPTS: Final = 3
 _SETTLE: Final = 5
 # Edits of secrets within this many seconds are one restart.
 _BURST: Final = 60
+# How often the function compares the services with what they must be. It is also how long a changed
+# minimum or maximum waits, and a service that lost its tasks otherwise.
+_LOOK: Final = "rate(5 minutes)"
 # Messages of one group are answered one after the other.
 _GROUP: Final = "images"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rolled:
-    """A service that rolls by itself."""
+    """A service that is redeployed automatically."""
 
     service: FargateService
-    start: int  # tasks of its first start
+    size: ServiceSize  # its numbers of tasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +108,7 @@ class Rollout(ComponentResource):
                 images,
             )
         )
+        rules.append(self._clock(images))
         self._admit("images", images, rules)
         edited = self._rule(
             "secret",
@@ -174,9 +179,10 @@ class Rollout(ComponentResource):
                         {
                             rolled.service.name: {
                                 "repository": rolled.service.repository.name,
-                                "minimum": rolled.start,
+                                "start": rolled.size.desired,
+                                "minimum": rolled.size.minimum,
+                                "maximum": rolled.size.maximum,
                                 "parameters": sorted(s.path for s in rolled.service.secrets),
-                                "scaled": rolled.service.scaling is not None,
                             }
                             for rolled in args.services
                         },
@@ -217,22 +223,32 @@ class Rollout(ComponentResource):
                 ["ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:UpdateService"],
                 [service.service.arn for service in services],
             ),
-            # AWS asks for both, the revision and its service (Service Authorization Reference,
-            # Amazon ECS).
-            statement(
-                ["ecs:DescribeServiceRevisions"],
-                [service.service.arn for service in services]
-                + [
-                    Output.format(
-                        "arn:aws:ecs:{0}:{1}:service-revision/{2}/{3}/*",
-                        args.region,
-                        args.account_id,
-                        args.cluster.name,
-                        service.name,
-                    )
-                    for service in services
-                ],
+            # AWS asks for both, the deployment or revision and its service (Service Authorization
+            # Reference, Amazon ECS).
+            *(
+                statement(
+                    [f"ecs:DescribeService{kind.title()}s"],
+                    [service.service.arn for service in services]
+                    + [
+                        Output.format(
+                            "arn:aws:ecs:{0}:{1}:service-{2}/{3}/{4}/*",
+                            args.region,
+                            args.account_id,
+                            kind,
+                            args.cluster.name,
+                            service.name,
+                        )
+                        for service in services
+                    ],
+                )
+                for kind in ("deployment", "revision")
             ),
+            statement(
+                ["application-autoscaling:RegisterScalableTarget"],
+                [service.scaling.arn for service in services],
+            ),
+            # Has no resource level (Service Authorization Reference, Application Auto Scaling).
+            statement(["application-autoscaling:DescribeScalableTargets"], ["*"]),
             # The version of a secret says whether people filled it; its value stays unread.
             statement(["ssm:GetParameters"], [secret.arn for secret in secrets.values()]),
             statement(
@@ -241,22 +257,8 @@ class Rollout(ComponentResource):
                 {"StringEquals": {"kms:ViaService": f"ssm.{args.region}.amazonaws.com"}},
                 effect="Deny",
             ),
-            *self._hours_statements(),
+            *(args.hours.statements if args.hours is not None else []),
         ]
-
-    def _hours_statements(self) -> list[dict[str, object]]:
-        """What stops services for the night, and scaling with them."""
-        if self._args.hours is None:
-            return []
-        scaled = [
-            rolled.service.scaling.arn
-            for rolled in self._args.services
-            if rolled.service.scaling is not None
-        ]
-        statements = [*self._args.hours.statements]
-        if scaled:
-            statements.append(statement(["application-autoscaling:RegisterScalableTarget"], scaled))
-        return statements
 
     def _feed(self, key: str, queue: sqs.Queue, *, batch: int) -> None:
         """Have Lambda take messages from `queue` to the function."""
@@ -277,7 +279,27 @@ class Rollout(ComponentResource):
         rule = cloudwatch.EventRule(
             name, description=why, event_pattern=Output.json_dumps(pattern), opts=self._child
         )
-        fifo = key != "secret"
+        self._lead(name, rule, queue, fifo=key != "secret")
+        return rule
+
+    def _clock(self, queue: sqs.Queue) -> cloudwatch.EventRule:
+        """Have the function look every few minutes whether all services are as they must be.
+
+        No target names an `input`: the event's own id makes each message another one, and a FIFO
+        queue drops what it has had within five minutes.
+        """
+        name = f"{self._name}-look"
+        rule = cloudwatch.EventRule(
+            name,
+            description="Compares the services with what they must be",
+            schedule_expression=_LOOK,
+            opts=self._child,
+        )
+        self._lead(name, rule, queue, fifo=True)
+        return rule
+
+    def _lead(self, name: str, rule: cloudwatch.EventRule, queue: sqs.Queue, *, fifo: bool) -> None:
+        """Send the rule's events to `queue`."""
         cloudwatch.EventTarget(
             name,
             rule=rule.name,
@@ -285,7 +307,6 @@ class Rollout(ComponentResource):
             sqs_target={"message_group_id": _GROUP} if fifo else None,
             opts=self._child,
         )
-        return rule
 
     def _admit(self, key: str, queue: sqs.Queue, rules: Sequence[cloudwatch.EventRule]) -> None:
         """Let those rules put events into `queue`; without it they would be lost in silence."""

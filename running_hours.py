@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, available_timezones
 
 from config_reader import ConfigReader
 
@@ -14,6 +15,7 @@ DAY: Final = 24 * 60  # min
 WEEK: Final = 7 * DAY
 # The least in a day: both windows of the database must fit in, summer and winter.
 _LEAST: Final = 4 * 60
+_STEP: Final = 30  # between the windows that are proposed
 # From the beginning of the hours until the database is sure to be there.
 _WAKING: Final = 30
 _WINDOW: Final = 60  # of an example
@@ -34,8 +36,22 @@ class RunningHours:
     stop: int
     time_zone: str  # of the IANA's database
 
+    @property
+    def late_start(self) -> int:
+        """Minutes by which the start is later on the day that the clocks skip it; 0 if they never
+        do."""
+        return _skipped(self.time_zone, self.start)
+
+    @property
+    def late_stop(self) -> int:
+        """Minutes by which the stop is later on the day that the clocks skip it; 0 if they never
+        do."""
+        return _skipped(self.time_zone, self.stop)
+
     def holds(self, begin: int, length: int, *, daily: bool) -> bool:
         """Whether a window is within the hours, whatever the clocks of the zone say this year.
+
+        That it must be so before and after a change leaves room for a start that the change delays.
 
         Args:
             begin: its minute of the week, or of the day, in UTC.
@@ -52,12 +68,12 @@ class RunningHours:
 
     def daily_window(self) -> str:
         """A window of an hour in UTC that is within the hours of each day."""
-        begin = next(one for one in range(0, DAY, 30) if self.holds(one, _WINDOW, daily=True))
+        begin = next(one for one in range(0, DAY, _STEP) if self.holds(one, _WINDOW, daily=True))
         return f"{clock(begin)}-{clock(begin + _WINDOW)}"
 
     def weekly_windows(self) -> Iterator[tuple[int, str]]:
         """Windows of an hour in UTC within the hours: the minute of the week, and the words."""
-        for begin in range(0, WEEK, 30):
+        for begin in range(0, WEEK, _STEP):
             if self.holds(begin, _WINDOW, daily=False):
                 end = (begin + _WINDOW) % WEEK
                 yield (
@@ -89,7 +105,7 @@ def read_running_hours(read: ConfigReader) -> RunningHours | None:
         "the name of a time zone, such as Pacific/Auckland",
         "Pacific/Auckland",
     )
-    if time_zone and not _known(time_zone):
+    if time_zone and time_zone not in _known():
         read.problem("timeZone", "a time zone of the IANA's database", "Pacific/Auckland")
     if not text or not read.sound("timeZone"):
         return None
@@ -97,8 +113,10 @@ def read_running_hours(read: ConfigReader) -> RunningHours | None:
     first, _, last = named.partition("-")
     start, stop = (minutes(one) for one in span.split("-"))
     begin, end = DAYS.index(first), DAYS.index(last or first)
-    if stop - start < _LEAST or begin > end:
-        read.problem("runningHours", _ALLOWED, _EXAMPLE)
+    least = _least(time_zone)
+    if stop - start < least or begin > end:
+        longer = f"{_ALLOWED}; of at least {clock(least)} hours in {time_zone}"
+        read.problem("runningHours", longer if least > _LEAST else _ALLOWED, _EXAMPLE)
         return None
     return RunningHours(days=DAYS[begin : end + 1], start=start, stop=stop, time_zone=time_zone)
 
@@ -142,14 +160,33 @@ def overlap(backup: tuple[int, int], maintenance: tuple[int, int]) -> bool:
     return (begins - opens) % DAY < stays or (opens - begins) % DAY < lasts
 
 
-def _known(time_zone: str) -> bool:
-    try:
-        ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
+@cache
+def _known() -> set[str]:
+    """The time zones of the IANA's database, without the machine's own and what is none."""
+    return available_timezones() - {"localtime", "posixrules", "Factory"}
 
 
+def _least(time_zone: str) -> int:
+    """Minutes a day that leave room for the database's windows whatever the clocks show."""
+    offsets = _offsets(time_zone)
+    summer = max(offsets) - min(offsets)
+    return max(_LEAST, _WAKING + summer + 2 * _WINDOW + _STEP)
+
+
+@cache
+def _skipped(time_zone: str, minute: int) -> int:
+    """Minutes that the zone's clocks leave out where they skip this minute of a day within the
+    coming year; 0 if they never do."""
+    zone, today = ZoneInfo(time_zone), datetime.now(UTC).replace(hour=0, minute=0, second=0)
+    longest = 0
+    for day in range(366):
+        shown = (today + timedelta(days=day, minutes=minute)).replace(microsecond=0, tzinfo=None)
+        meant = shown.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+        longest = max(longest, int((meant - shown).total_seconds()) // 60)
+    return longest
+
+
+@cache
 def _offsets(time_zone: str) -> set[int]:
     """Minutes by which the zone's clocks are before UTC, at any time from now on for a year."""
     zone, now = ZoneInfo(time_zone), datetime.now(UTC)

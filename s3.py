@@ -164,4 +164,30 @@ class AccessLogs(ComponentResource):
             delivery_destination_configuration={"destination_resource_arn": arn},
             opts=ResourceOptions(parent=self),
         ).arn
+        self._deliveries: list[cloudwatch.LogDelivery] = []
         self.register_outputs({"bucket": self.bucket})
+
+    def add_delivery(self, name: str, source_arn: Input[str], parent: ComponentResource) -> None:
+        """Deliver the access logs of a distribution to the bucket.
+
+        CloudWatch Logs rejects parallel changes of deliveries to one destination
+        (ConflictException, hashicorp/terraform-provider-aws#42194), so each delivery waits for the
+        previous one. Resources are deleted in the reverse order, one after the other, too.
+
+        Args:
+            name: of the delivery.
+            source_arn: of the distribution.
+            parent: of the delivery's resources.
+        """
+        opts = ResourceOptions(parent=parent, depends_on=self._deliveries[-1:])
+        source = cloudwatch.LogDeliverySource(
+            name, region=EDGE_REGION, log_type="ACCESS_LOGS", resource_arn=source_arn, opts=opts
+        )
+        delivery = cloudwatch.LogDelivery(
+            name,
+            region=EDGE_REGION,
+            delivery_source_name=source.name,
+            delivery_destination_arn=self.destination_arn,
+            opts=opts,
+        )
+        self._deliveries.append(delivery)

@@ -76,7 +76,7 @@ def services(
             )
     found["queue-long"] = Alarm(
         section="services",
-        graph="Jobs that wait",
+        graph="Jobs that wait and run",
         metrics={
             "waiting": Metric(
                 namespace=queue.namespace,

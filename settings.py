@@ -20,6 +20,7 @@ from pulumi.runtime.config import (
 )
 
 from config_reader import ConfigReader
+from regions import REGIONS
 from running_hours import (
     DAY,
     WEEK,
@@ -45,12 +46,6 @@ _REDIS_TLS: Final[tuple[RedisTls, ...]] = get_args(RedisTls)
 # Parameters that the program fills itself; people edit the others.
 INTERNAL_PARAMETERS = ("POSTGRES_PASSWORD", "GEOSERVER_ADMIN_PASSWORD")
 
-# What tasks call in AWS, and what Security Hub asks for (EC2.10 and EC2.55 to .60).
-INTERFACE_ENDPOINTS = (
-    *("ec2", "ecr.api", "ecr.dkr", "logs", "ssm"),
-    *("ssm-contacts", "ssm-incidents"),
-)
-
 # AWS Fargate developer guide, "Task CPU and memory": memory in MiB that each cpu size offers.
 FARGATE_MEMORY: Mapping[int, Collection[int]] = {
     256: (512, 1024, 2048),
@@ -66,29 +61,39 @@ LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096),
     *(1827, 2192, 2557, 2922, 3288, 3653),
 )
-# RDS and ElastiCache user guides, supported classes: burstable ones, then by family.
-_RDS_CLASS = re.compile(
-    r"db\.(t3\.(micro|small|medium|large|2?xlarge)|t4g\.(micro|small|medium|large|2?xlarge)"
-    r"|[mr](5d?|6gd?|6id?|7gd?|7i|8gd?)\.(large|(2|4|8|12|16|24)?xlarge)|x2g\.(large|\d*xlarge))"
-)
-_REDIS_NODE = re.compile(
-    r"cache\.(t3\.(micro|small|medium)|t4g\.(micro|small|medium)"
-    r"|[mr](5|6g|7g)\.(large|(2|4|8|12|16|24)?xlarge))"
-)
-# The oldest minor of each major that RDS still creates (RDS release notes, PostgreSQL calendar).
-_POSTGRES_OLDEST: Mapping[str, int] = {"15": 13, "16": 9, "17": 5, "18": 1}
+# The minors of each major that RDS creates (RDS release notes, PostgreSQL calendar); a newer one is
+# added here.
+_POSTGRES_MINORS: Mapping[str, Collection[int]] = {
+    "15": range(13, 19 + 1),
+    "16": range(9, 15 + 1),
+    "17": range(5, 11 + 1),
+    "18": (1, 2, 3, 4, 6),
+}
 _POSTGRES_VERSION = re.compile(r"(1[5-8])(\.\d{1,2})?")
-_INSTANCE = "([a-z][a-z0-9]*(-[a-z0-9]+)*|db-[A-Z0-9]{20,})"
-_SNAPSHOT = (
-    r"((rds:|awsbackup:)?[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*"
-    r"|arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:snapshot:[A-Za-z0-9:-]+)"
-)
+# RDS API, CreateDBInstance and CreateDBSnapshot: names of up to 63 and 255 characters.
+_INSTANCE = "((?=[^@]{1,63}@)[a-z][a-z0-9]*(-[a-z0-9]+)*|db-[A-Z0-9]{20,60})"
+_SNAPSHOT_NAME = "(?=.{1,255}$)(rds:|awsbackup:)?[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*"
 _MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 _REDIS_VERSION = re.compile(r"7\.[01]")
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+# ACM's limit for a certificate's domain name, the map's host, which is 'otakaro.' before the zone
+# by default (ACM API, RequestCertificate); Elastic Load Balancing's for a host that a rule is about
+# (ELB API, HostHeaderConditionConfig).
+_MAP_HOST_LENGTH = 64
+_HOST_LENGTH = 128
+# The characters of a Content-Security-Policy (CloudFront developer guide, "Quotas on headers") that
+# a list of hosts may have, each with 'https://' and spaces: 1783 less what the policy says besides.
+_POLICY_ROOM = 650
+# The function that redeploys services is told of every name up to three times, in the 4 KB that a
+# Lambda function's environment may have (Lambda developer guide, "Quotas").
+_MOST_PARAMETERS = 20
+_PARAMETERS_LENGTH = 400
 _DAY = "(mon|tue|wed|thu|fri|sat|sun)"
 _TIME = r"([01]\d|2[0-3]):[0-5]\d"
 _PRIVATE = [ipaddress.IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
+
+
+_REGION = "ap-southeast-2"
 
 
 class SettingsError(pulumi.RunError):
@@ -97,10 +102,12 @@ class SettingsError(pulumi.RunError):
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSize:
-    """Size of one Fargate service: cpu in 1/1024 vCPU, memory in MiB, numbers of tasks."""
+    """Size of one Fargate service: CPU in 1/1024 vCPU, memory in MiB, disk in GiB, numbers of
+    tasks."""
 
     cpu: int
     memory: int
+    disk: int
     desired: int
     minimum: int
     maximum: int
@@ -160,6 +167,7 @@ class RedisSettings:
     node_type: str
     replicas: int
     tls: RedisTls
+    final_snapshot: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +178,6 @@ class EdgeSettings:
     geoserver_access: Access
     geoserver_admin_open: bool
     origin_timeout: int
-    origin_secret: int
     tile_seconds: int
     embedders: tuple[str, ...]
     script_hosts: tuple[str, ...]
@@ -196,6 +203,7 @@ class Settings:
     flask: ServiceSize
     flask_requests: int
     celery: ServiceSize
+    celery_concurrency: int  # jobs that a worker runs at the same time
     celery_spot: bool
     files_root: str  # where on the shared disk its folders begin; empty is the disk's own root
     architecture: Architecture
@@ -226,14 +234,21 @@ class Settings:
         marked = set(get_config_secret_keys_env())
         secret = {k for k in values if is_config_secret(prefix + k) or prefix + k in marked}
         reader = ConfigReader(config.name, values, secret)
-        if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
+        if region not in REGIONS:
             what = f"is {region!r}" if region else "is missing"
             reader.problems.append(
-                f"aws:region {what}; allowed: an AWS region, ap-southeast-2 for production."
-                " Mend it with: pulumi config set aws:region ap-southeast-2"
+                f"aws:region {what}; allowed: a Region with CloudFront VPC origins that regions.py"
+                f" knows, {', '.join(REGIONS)}."
+                f" Mend it with: pulumi config set aws:region {_REGION}"
             )
         settings = _read(reader, region)
+        reader.retired(
+            "originSecret",
+            "the load balancer is internal, and requests carry no secret any more",
+        )
         reader.refuse_unknown_keys()
+        for note in reader.notes:
+            pulumi.log.warn(note)
         if reader.problems:
             count = len(reader.problems)
             raise SettingsError(
@@ -248,18 +263,28 @@ def _read(read: ConfigReader, region: str) -> Settings:
     # that a target group's name may have (Elastic Load Balancing API, CreateTargetGroup).
     prefix = read.text(
         "namePrefix",
-        # SSM keeps names that begin with aws or ssm for itself, EC2 those with sg-, and Elastic
-        # Load Balancing those with internal-.
-        r"(?=.{2,14}$)(?!aws|ssm|(sg|internal)(-|$))[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        # SSM keeps names that begin with aws or ssm for itself, EC2 those with sg-, Elastic Load
+        # Balancing those with internal-, S3 those with sthree- and amzn-s3-demo-.
+        r"(?=.{2,14}$)(?!aws|ssm|(sg|internal|sthree|amzn)(-|$))[a-z][a-z0-9]*(-[a-z0-9]+)*",
         "2 to 14 lower-case letters, digits and single hyphens, beginning with a letter, but not"
-        " with aws, ssm, sg- or internal-, which AWS reserves",
+        " with aws, ssm, sg-, internal-, sthree- or amzn-, which AWS reserves",
         "otakaro-dt",
     )
-    zone = read.text("dnsZone", _HOST, "a domain name in lower case", "digitaltwins.nz")
+    zone = read.text(
+        "dnsZone",
+        rf"(?=.{{1,{_MAP_HOST_LENGTH - len('otakaro.')}}}$){_HOST.pattern}",
+        f"a domain name in lower case, of {_MAP_HOST_LENGTH - len('otakaro.')} characters at most",
+        "digitaltwins.nz",
+    )
     protect = read.boolean("protectData")
+    final_snapshot = read.boolean("databaseFinalSnapshot")
     zones = _zones(read, region)
-    nat_gateways, endpoints = _ways_out(read, zones)
+    nat_gateways, endpoints = _ways_out(read, region, zones)
     hours = read_running_hours(read)
+    cidr = _cidr(read)
+    services = {name: _service(read, name) for name in ("terriamap", "flask", "celery")}
+    services["geoserver"] = _service(read, "geoserver", single=True)
+    _require_addresses(read, cidr, len(zones), services)
     return Settings(
         region=region,
         prefix=prefix,
@@ -268,46 +293,55 @@ def _read(read: ConfigReader, region: str) -> Settings:
         hosts=_hosts(read, zone),
         secret_parameter_names=_parameter_names(read),
         network=NetworkSettings(
-            cidr=_cidr(read),
+            cidr=cidr,
             zones=zones,
             nat_gateways=nat_gateways,
             interface_endpoints=endpoints,
             flow_log_traffic=read.choice("flowLogTraffic", _FLOW_LOG),
         ),
-        terriamap=_service(read, "terriamap"),
+        terriamap=services["terriamap"],
         terriamap_requests=read.integer("terriamapRequests", 1, 1_000_000, clamp=False),
-        geoserver=_service(read, "geoserver", single=True),
-        flask=_service(read, "flask"),
+        geoserver=services["geoserver"],
+        flask=services["flask"],
         flask_requests=read.integer("flaskRequests", 1, 1_000_000, clamp=False),
-        celery=_service(read, "celery"),
+        celery=services["celery"],
+        celery_concurrency=read.integer("celeryConcurrency", 1, 64),
         celery_spot=read.boolean("celerySpot"),
         files_root=_files_root(read),
         architecture=read.choice("cpuArchitecture", _ARCHITECTURE),
         ecs_exec=read.boolean("ecsExec"),
         container_insights=read.choice("containerInsights", _INSIGHTS),
-        database=_database(read, hours),
+        database=_database(read, region, hours, final_snapshot=final_snapshot),
         redis=RedisSettings(
             engine_version=read.text(
                 "redisEngineVersion", _REDIS_VERSION, "Redis 7.0 or 7.1, the last ones", "7.1"
             ),
-            node_type=read.text(
-                "redisNodeType", _REDIS_NODE, "an ElastiCache node type", "cache.t4g.micro"
+            node_type=_offered(
+                read,
+                "redisNodeType",
+                REGIONS.get(region, REGIONS[_REGION]).cache_nodes,
+                f"an ElastiCache node type that {region} offers",
             ),
             # ElastiCache user guide, "Replication: Valkey and Redis OSS cluster mode disabled".
             replicas=read.integer("redisReplicas", 0, 5),
             tls=read.choice("redisTls", _REDIS_TLS),
+            final_snapshot=final_snapshot,
         ),
         edge=_edge(read),
         protect_data=protect,
         log_retention_days=_log_days(read),
         access_log_days=read.integer("accessLogDays", 1, 3653),
+        # RFC 5321, 4.5.3.1: 64 characters before the @, 254 in all.
         alarm_email=read.text(
-            "alarmEmail", r"|[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address, or empty", ""
+            "alarmEmail",
+            r"|(?=.{1,254}$)[!-?A-~]{1,64}@([A-Za-z0-9-]+\.)+[A-Za-z0-9-]+",
+            "an e-mail address, or empty",
+            "",
         ),
         monthly_budget=read.integer("monthlyBudget", 0, 1_000_000),
         permissions_boundary=read.text(
             "permissionsBoundary",
-            r"|[\w+=,.@-]{1,128}",  # IAM API, PolicyName
+            r"|[A-Za-z0-9_+=,.@-]{1,128}",  # IAM API, PolicyName
             "the name of a managed policy of the account, or empty",
             "otakaro-github-role-boundary",
         ),
@@ -317,10 +351,11 @@ def _read(read: ConfigReader, region: str) -> Settings:
 
 def _zones(read: ConfigReader, region: str) -> tuple[str, ...]:
     letters = read.names("zones")
+    offered = REGIONS.get(region, REGIONS[_REGION]).zones
     if not 2 <= len(letters) <= 3 or len(set(letters)) != len(letters):
         allowed = "two or three different zones"
-    elif wrong := [letter for letter in letters if not re.fullmatch("[a-f]", letter)]:
-        allowed = f"zone letters a to f, not {wrong[0]!r}"
+    elif wrong := [letter for letter in letters if len(letter) != 1 or letter not in offered]:
+        allowed = f"zone letters of the region, {offered[0]} to {offered[-1]}, not {wrong[0]!r}"
     else:
         return tuple(region + letter for letter in letters)
     if read.sound("zones"):
@@ -328,11 +363,11 @@ def _zones(read: ConfigReader, region: str) -> tuple[str, ...]:
     return tuple(region + letter for letter in letters)
 
 
-def _ways_out(read: ConfigReader, zones: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+def _ways_out(read: ConfigReader, region: str, zones: Sequence[str]) -> tuple[int, tuple[str, ...]]:
     """NAT gateways and endpoints. A function in the VPC has no public address, and the one that
     creates PostGIS reads the database's password from Parameter Store."""
     gateways = read.integer("natGateways", 0, max(len(zones), 1), clamp=False)
-    endpoints = _endpoints(read)
+    endpoints = _endpoints(read, region)
     if (
         gateways == 0
         and "ssm" not in endpoints
@@ -347,15 +382,51 @@ def _ways_out(read: ConfigReader, zones: Sequence[str]) -> tuple[int, tuple[str,
     return gateways, endpoints
 
 
-def _endpoints(read: ConfigReader) -> tuple[str, ...]:
+def _endpoints(read: ConfigReader, region: str) -> tuple[str, ...]:
     key = "interfaceEndpoints"
     services = read.names(key)
-    wrong = [service for service in services if service not in INTERFACE_ENDPOINTS]
+    offered = REGIONS.get(region, REGIONS[_REGION]).endpoints
+    wrong = [service for service in services if service not in offered]
     if (wrong or len(set(services)) != len(services)) and read.sound(key):
         read.problem_with_command(
-            key, f"different ones of {', '.join(INTERFACE_ENDPOINTS)}", read.back_to_default(key)
+            key, f"different ones of {', '.join(offered)}", read.back_to_default(key)
         )
     return services
+
+
+def _require_addresses(
+    read: ConfigReader, cidr: str, zones: int, services: Mapping[str, ServiceSize]
+) -> None:
+    """Note a problem where the private subnets, each an eighth of the VPC, have no address for a
+    task. A deployment doubles the tasks, each of which has one (ECS developer guide, "awsvpc").
+
+    Of a subnet, AWS keeps five (VPC user guide, "Subnet sizing"); a load balancer asks for eight
+    free ones (ELB user guide, "Subnets"), the other nineteen are for database, Redis, file system,
+    endpoints and functions.
+    """
+    keys = [f"{name}Max" for name in services if name != "geoserver"]
+    if not cidr or not read.sound("vpcCidr", "zones", *keys):
+        return
+    size = ipaddress.IPv4Network(cidr).num_addresses // 8
+    room = zones * (size - 5 - 8 - 19) // 2
+    tasks = sum(service.maximum for service in services.values())
+    if tasks <= room:
+        return
+    wider = ipaddress.IPv4Network(cidr).supernet(new_prefix=16)
+    read.problem(
+        "vpcCidr",
+        f"a range with room for twice {tasks} tasks, the sum of {', '.join(keys)} and GeoServer's;"
+        f" this one has room for twice {room}",
+        str(wider),
+    )
+
+
+def _offered(read: ConfigReader, key: str, names: Sequence[str], allowed: str) -> str:
+    """The one of `names` that the value of `key` is."""
+    families = ", ".join(dict.fromkeys(name.rpartition(".")[0] for name in names))
+    pattern = "|".join(map(re.escape, names))
+    small = next(name for name in names if ".t4g." in name)
+    return read.text(key, pattern, f"{allowed}, of {families}", small)
 
 
 def _cidr(read: ConfigReader) -> str:
@@ -381,16 +452,20 @@ def _cidr(read: ConfigReader) -> str:
 def _hosts(read: ConfigReader, zone: str) -> Hosts:
     taken: list[str] = []
 
-    def host(key: str, default: str) -> str:
-        allowed = f"a host name within the zone {zone}, different from the other hosts"
-        name = read.text(key, re.compile(f"|{_HOST.pattern}"), allowed, default)
+    def host(key: str, default: str, length: int = _HOST_LENGTH) -> str:
+        allowed = (
+            f"a host name within the zone {zone}, different from the other hosts, of {length}"
+            " characters at most"
+        )
+        pattern = rf"|(?=.{{1,{length}}}$){_HOST.pattern}"
+        name = read.text(key, re.compile(pattern), allowed, default)
         if name and zone and (not name.endswith("." + zone) or name in taken):
             read.problem(key, allowed, default)
             return default
         taken.append(name or default)
         return taken[-1]
 
-    site = host("mapHost", f"otakaro.{zone}")
+    site = host("mapHost", f"otakaro.{zone}", _MAP_HOST_LENGTH)
     return Hosts(
         map=site,
         api=host("apiHost", f"api.{site}"),
@@ -428,6 +503,12 @@ def _parameter_names(read: ConfigReader) -> tuple[str, ...]:
             f"different names of capitals, digits and '_'; here {', '.join(wrong)}",
             " && ".join(commands),
         )
+    elif len(names) > _MOST_PARAMETERS or sum(map(len, names)) > _PARAMETERS_LENGTH:
+        read.problem_with_command(
+            key,
+            f"{_MOST_PARAMETERS} names at most, of {_PARAMETERS_LENGTH} characters together",
+            read.back_to_default(key),
+        )
     return names
 
 
@@ -446,8 +527,11 @@ def _service(read: ConfigReader, name: str, *, single: bool = False) -> ServiceS
             f" steps of {sizes[1] - sizes[0]}",
             str(sizes[0]),
         )
+    # Every task on Fargate has 20 GiB; a task definition may have 21 to 200 (ECS API,
+    # EphemeralStorage).
+    disk = read.integer(f"{name}Disk", 20, 200)
     if single:
-        return ServiceSize(cpu=cpu, memory=memory, desired=1, minimum=1, maximum=1)
+        return ServiceSize(cpu=cpu, memory=memory, disk=disk, desired=1, minimum=1, maximum=1)
     minimum = read.integer(f"{name}Min", 1, 100)
     maximum = read.integer(f"{name}Max", 1, 100)
     desired = read.integer(f"{name}Desired", 1, 100)
@@ -461,11 +545,16 @@ def _service(read: ConfigReader, name: str, *, single: bool = False) -> ServiceS
             f"from {name}Min ({minimum}) to {name}Max ({maximum})",
             str(minimum),
         )
-    return ServiceSize(cpu=cpu, memory=memory, desired=desired, minimum=minimum, maximum=maximum)
+    return ServiceSize(
+        cpu=cpu, memory=memory, disk=disk, desired=desired, minimum=minimum, maximum=maximum
+    )
 
 
-def _database(read: ConfigReader, hours: RunningHours | None) -> DatabaseSettings:
-    storage = read.integer("databaseStorage", 20, 65536)
+def _database(
+    read: ConfigReader, region: str, hours: RunningHours | None, *, final_snapshot: bool
+) -> DatabaseSettings:
+    # gp3 ends at 64 TiB (RDS user guide, "Storage types"); the ceiling is a tenth above.
+    storage = read.integer("databaseStorage", 20, 59_578)
     ceiling = read.integer("databaseMaxStorage", 22, 65536)
     # RDS user guide, "Managing capacity automatically": at least 10 % above the allocated storage.
     if read.sound("databaseStorage", "databaseMaxStorage") and ceiling * 10 < storage * 11:
@@ -482,8 +571,11 @@ def _database(read: ConfigReader, hours: RunningHours | None) -> DatabaseSetting
             "databasePassword", r"[A-Za-z0-9]{12,128}", "12 to 128 letters and digits"
         ),
         engine_version=_engine_version(read),
-        instance_class=read.text(
-            "databaseInstanceClass", _RDS_CLASS, "an RDS instance class", "db.t4g.small"
+        instance_class=_offered(
+            read,
+            "databaseInstanceClass",
+            REGIONS.get(region, REGIONS[_REGION]).database_classes,
+            f"an RDS instance class that {region} offers",
         ),
         storage=storage,
         max_storage=ceiling,
@@ -491,24 +583,28 @@ def _database(read: ConfigReader, hours: RunningHours | None) -> DatabaseSetting
         backup_days=read.integer("databaseBackupDays", 1, 35),
         backup_window=backup,
         maintenance_window=maintenance,
-        final_snapshot=read.boolean("databaseFinalSnapshot"),
+        final_snapshot=final_snapshot,
         insights=read.boolean("databaseInsights"),
-        restore=_restore_point(read),
+        restore=_restore_point(read, region),
     )
 
 
-def _restore_point(read: ConfigReader) -> RestorePoint | None:
+def _restore_point(read: ConfigReader, region: str) -> RestorePoint | None:
     """Snapshots by the names that RDS, its automatic backups and AWS Backup give, or by the ARN of
-    a shared one; instances by name or, once deleted, by resource id (RDS API,
-    RestoreDBInstanceToPointInTime).
+    a shared one of the same Region; instances by name or, once deleted, by resource id (RDS API,
+    RestoreDBInstanceFromDBSnapshot and RestoreDBInstanceToPointInTime).
     """
     key = "databaseRestoreFrom"
     allowed = (
-        "a snapshot's name or ARN, INSTANCE@YYYY-MM-DDTHH:MM:SSZ (a moment in UTC),"
-        " INSTANCE@latest, or empty for a new database"
+        f"a snapshot's name or its ARN in {region}, INSTANCE@YYYY-MM-DDTHH:MM:SSZ (a moment in"
+        " UTC), INSTANCE@latest, or empty for a new database"
     )
+    shared = rf"arn:aws:rds:{region}:\d{{12}}:snapshot:{_SNAPSHOT_NAME}"
     text = read.text(
-        key, f"|{_SNAPSHOT}|{_INSTANCE}@(latest|{_MOMENT})", allowed, "otakaro-dt-pg@latest"
+        key,
+        f"|{_SNAPSHOT_NAME}|{shared}|{_INSTANCE}@(latest|{_MOMENT})",
+        allowed,
+        "otakaro-dt-pg@latest",
     )
     instance, at, time = text.partition("@")
     if not text:
@@ -542,9 +638,10 @@ def _engine_version(read: ConfigReader) -> str:
     key, allowed = "databaseEngineVersion", "a PostgreSQL version, 15 to 18"
     version = read.text(key, _POSTGRES_VERSION, allowed, "17")
     major, _, minor = version.partition(".")
-    if minor and int(minor) < _POSTGRES_OLDEST[major]:
-        oldest = f"{major}.{_POSTGRES_OLDEST[major]}"
-        read.problem(key, f"{oldest} or newer, which RDS still creates, or just {major}", major)
+    if minor and int(minor) not in _POSTGRES_MINORS[major]:
+        minors = _POSTGRES_MINORS[major]
+        span = f"{major}.{min(minors)} to {major}.{max(minors)}"
+        read.problem(key, f"{span}, which RDS creates, or just {major}", major)
     return version
 
 
@@ -585,9 +682,8 @@ def _edge(read: ConfigReader) -> EdgeSettings:
         api_access=read.choice("apiAccess", _ACCESS),
         geoserver_access=read.choice("geoserverAccess", _ACCESS),
         geoserver_admin_open=read.boolean("geoserverAdminOpen"),
-        # CloudFront developer guide, "Response timeout": 1 to 120 s.
+        # CloudFront API, VpcOriginConfig, OriginReadTimeout: 1 to 120 s.
         origin_timeout=read.integer("originTimeout", 1, 120),
-        origin_secret=read.integer("originSecret", 1, 999_999),
         tile_seconds=read.integer("tileSeconds", 0, 31_536_000),
         embedders=_web_hosts(read, "mapEmbedders"),
         script_hosts=_web_hosts(read, "mapScriptHosts"),
@@ -624,6 +720,13 @@ def _web_hosts(read: ConfigReader, key: str) -> tuple[str, ...]:
             key,
             f"host names in lower case, without https://, such as www.example.nz or *.example.nz;"
             f" here {wrong[0]!r} is none",
+            read.back_to_default(key),
+        )
+    elif sum(len(f" https://{name} ") for name in names) > _POLICY_ROOM:
+        read.problem_with_command(
+            key,
+            f"fewer or shorter hosts: {_POLICY_ROOM} characters together, each with 10 more for"
+            " https:// and the spaces, since CloudFront limits the header that lists them",
             read.back_to_default(key),
         )
     return names

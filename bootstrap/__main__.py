@@ -60,7 +60,7 @@ deploy = WorkflowRole(
 )
 state.keep_versions_from([preview.arn, deploy.arn])
 
-pulumi.export("state", pulumi.Output.concat("s3://", state.name))
+pulumi.export("state", state.address)
 pulumi.export("preview-role", preview.arn)
 pulumi.export("deploy-role", deploy.arn)
 pulumi.export("role-boundary", for_roles.name)

@@ -201,6 +201,8 @@ RESOURCES: Final[Mapping[str, Pattern]] = {
     "ssm:parameter": _named("ssm", "parameter/$/*"),
     "wafv2:webacl": _named("wafv2", "global/webacl/$-*", "regional/webacl/$-*"),
 }
+# Edge functions have log groups in the Regions of their callers.
+_EVERYWHERE: Final = frozenset({"logs:DescribeLogGroups"})
 # A call in one of these Regions.
 _HERE: Final = {"StringEquals": {"aws:RequestedRegion": list(REGIONS)}}
 
@@ -327,7 +329,9 @@ def _statements(
         service = resource.partition(":")[0]
         for kind, actions in kinds.items():
             if resource == "*":
-                _grant(granted, ("*", ""), actions, ["*"], _HERE)
+                everywhere = set(actions) & _EVERYWHERE
+                _grant(granted, ("*", ""), everywhere, ["*"], None)
+                _grant(granted, ("*", "here"), set(actions) - everywhere, ["*"], _HERE)
                 continue
             pattern = resources[resource]
             arns = [arn.replace("$", stack.prefix) for arn in pattern.arns]
@@ -345,6 +349,7 @@ def _statements(
     return [
         statement(sorted(allowed), sorted(places), conditions)
         for (allowed, _), (places, conditions) in merged.items()
+        if allowed
     ]
 
 

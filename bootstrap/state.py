@@ -71,6 +71,8 @@ class StateBucket(ComponentResource):
         self._bucket = bucket
         self.arn: Output[str] = bucket.arn
         self.name: Output[str] = bucket.bucket
+        # Without its region, `pulumi login` depends on the shell's (pulumi/pulumi#13899).
+        self.address: Output[str] = Output.concat("s3://", bucket.bucket, "?region=", bucket.region)
         self.register_outputs({"arn": self.arn})
 
     def keep_versions_from(self, roles: Sequence[Input[str]]) -> None:

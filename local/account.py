@@ -85,6 +85,7 @@ LISTINGS = (
         operation="describe_cache_clusters",
         path="CacheClusters[].CacheClusterId",
     ),
+    Listing(service="elasticache", operation="describe_snapshots", path="Snapshots[].SnapshotName"),
     Listing(
         service="elasticache",
         operation="describe_cache_subnet_groups",

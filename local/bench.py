@@ -46,6 +46,7 @@ from local.session import opened
 
 STACK = "local"
 REPORT = paths.ROOT / "docs" / "benchmarks.md"
+CONNECTIONS = "## Connections to targets"  # written by tests.servers.measure
 
 
 @dataclass(frozen=True)
@@ -338,7 +339,9 @@ def main() -> None:
         "",
     ]
     REPORT.parent.mkdir(exist_ok=True)
-    Path(REPORT).write_text("\n".join(lines))
+    # Other commands write the sections after these.
+    kept = REPORT.read_text().partition(f"\n{CONNECTIONS}\n") if REPORT.exists() else ("", "", "")
+    Path(REPORT).write_text("\n".join(lines) + "".join(kept[1:]))
     print("\n".join(lines))
 
 

@@ -156,7 +156,7 @@ def _cases(package: Package) -> dict[str, Case]:
             words="preflight", texts=[_event(api, "/models", "OPTIONS", **asked)], goal=2.0
         ),
         "wms": Case(words="closed paths, GeoServer WMS", texts=wms, goal=2.0),
-        "tile": Case(words="the same, each path for the first time", texts=tiles, forget=True),
+        "tile": Case(words="the same, path and query for the first time", texts=tiles, forget=True),
         "refused": Case(words="refused with 401", texts=[_event(home, "/", referer=page)]),
     }
 

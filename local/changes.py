@@ -50,30 +50,30 @@ DATA = frozenset(
         "random:index/randomBytes:RandomBytes",
     }
 )
-# Inputs of a service whose change starts a new deployment (ECS API, UpdateService).
+# Inputs of a service whose change starts a new deployment (ECS API, UpdateService). With
+# forceNewDeployment each of its changes does: the provider sends it every time (ecs/service.go:
+# resourceServiceUpdate).
 _DEPLOYS = {
     *("taskDefinition", "networkConfiguration", "loadBalancers", "serviceRegistries"),
-    *("platformVersion", "forceNewDeployment"),
+    *("platformVersion", "capacityProviderStrategies"),
 }
-# What the engine calls an update, and AWS does at another time or with a pause (RDS user guide,
-# "Settings for DB instances"; ElastiCache user guide, "Online scaling" and "Engine versions").
+# What an update means there (RDS user guide, "Settings for DB instances"; ElastiCache user guide,
+# "Online scaling" and "Engine versions").
 _AWS = {
-    ("aws:rds/instance:Instance", "instanceClass"): (
-        "The database restarts, in the next maintenance window."
-    ),
+    ("aws:rds/instance:Instance", "instanceClass"): "The database restarts, for some minutes.",
     ("aws:rds/instance:Instance", "engineVersion"): (
-        "The database is upgraded and down meanwhile, in the next maintenance window. There is no "
-        "way back to an older version but a backup."
+        "The database is down while it is upgraded. The only way back to an older version is a "
+        "backup."
     ),
     ("aws:rds/instance:Instance", "allocatedStorage"): (
-        "In the next maintenance window, without a pause; less than there is is refused by AWS."
+        "Without downtime. AWS rejects less storage than there is."
     ),
-    ("aws:rds/instance:Instance", "multiAz"): "In the next maintenance window, without a pause.",
+    ("aws:rds/instance:Instance", "multiAz"): "Without downtime.",
     ("aws:elasticache/replicationGroup:ReplicationGroup", "nodeType"): (
-        "The queue moves to new nodes in the next maintenance window, with a short pause."
+        "The queue moves to new nodes, with a short interruption."
     ),
     ("aws:elasticache/replicationGroup:ReplicationGroup", "engineVersion"): (
-        "In the next maintenance window, with a short pause. AWS refuses an older version."
+        "With a short interruption."
     ),
 }
 
@@ -151,14 +151,17 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     ),
     "terriamapCpu": (Case(to="256"),),
     "terriamapMemory": (Case(to="2048"),),
+    "terriamapDisk": (Case(to="50"),),
     "terriamapDesired": (Case(to="2"),),
     "terriamapMin": (Case(to="2", along={"terriamapDesired": "2"}),),
     "terriamapMax": (Case(to="4"),),
     "terriamapRequests": (Case(to="600"),),
     "geoserverCpu": (Case(to="1024"),),
     "geoserverMemory": (Case(to="8192"),),
+    "geoserverDisk": (Case(to="50"),),
     "flaskCpu": (Case(to="512"),),
     "flaskMemory": (Case(to="4096"),),
+    "flaskDisk": (Case(to="50"),),
     "flaskDesired": (Case(to="2"),),
     "flaskMin": (Case(to="2", along={"flaskDesired": "2"}),),
     "flaskMax": (Case(to="4"),),
@@ -168,6 +171,8 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "celeryDesired": (Case(to="3"),),
     "celeryMin": (Case(to="1"),),
     "celeryMax": (Case(to="5"),),
+    "celeryDisk": (Case(to="100"),),
+    "celeryConcurrency": (Case(to="1"),),
     "celerySpot": (Case(to="true"),),
     "ecsExec": (Case(to="true"),),
     "containerInsights": (Case(to="enabled"),),
@@ -185,7 +190,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "databaseMaintenanceWindow": (Case(to="sun:16:30-sun:17:30"),),
     "databaseFinalSnapshot": (Case(to="false"),),
     "databaseInsights": (Case(to="false"),),
-    "redisEngineVersion": (Case(base="7.0", to="7.1"),),
+    "redisEngineVersion": (Case(base="7.0", to="7.1"), Case(base="7.1", to="7.0")),
     "redisNodeType": (Case(to="cache.t4g.small"),),
     "redisReplicas": (Case(to="1"), Case(base="1", to="0")),
     "redisTls": (Case(to="required"),),
@@ -194,7 +199,6 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "geoserverAccess": (Case(to="open"),),
     "geoserverAdminOpen": (Case(to="true"),),
     "originTimeout": (Case(to="45"),),
-    "originSecret": (Case(to="2"),),
     "tileSeconds": (Case(to="600"),),
     "mapEmbedders": (Case(to='["www.example.nz"]'),),
     "mapScriptHosts": (Case(to='["scripts.example.nz"]'),),
@@ -233,16 +237,19 @@ Renewed = Mapping[tuple[str, str], frozenset[str]]  # type and name: the outputs
 class _After(Cloud):
     """A cloud where the stack is deployed already, and some resources have new outputs."""
 
-    def __init__(self, deployed: Mapping[str, Any], renewed: Renewed) -> None:
+    def __init__(self, deployed: Recording, renewed: Renewed) -> None:
         super().__init__(preview=False)
-        self._deployed = deployed
+        self._deployed = deployed.outputs
+        self._known = {(each.type, each.name) for each in deployed.resources}
         self._renewed = renewed
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         id_, state = super().new_resource(args)
         lost = self._renewed.get((args.typ, args.name), frozenset())
+        # A value that is generated now differs from those that were generated before.
+        new = args.typ.startswith("random:") and (args.typ, args.name) not in self._known
         for key in state.keys() - args.inputs.keys():
-            if key in lost or lost is EVERYTHING:
+            if key in lost or lost is EVERYTHING or new:
                 state[key] = _another(state[key])
         return (f"{id_}-2" if lost is EVERYTHING else id_), state
 
@@ -273,6 +280,8 @@ class Plan:
     replaced: dict[str, list[str]] = field(default_factory=dict)
     let_go: list[str] = field(default_factory=list)  # removed here, kept in AWS
     restarted: list[str] = field(default_factory=list)  # services
+    waiting: list[str] = field(default_factory=list)  # URNs, changed in a maintenance window
+    interrupted: list[str] = field(default_factory=list)  # URNs of stores that restart
     stuck: list[str] = field(default_factory=list)  # what no API call can bring about
 
     @property
@@ -299,7 +308,7 @@ def plan(key: str, case: Case) -> Plan:
     renewed: dict[tuple[str, str], frozenset[str]] = {}
     while True:
         try:
-            then = record_program(after, secret=SECRET, cloud=_After(deployed.outputs, renewed))
+            then = record_program(after, secret=SECRET, cloud=_After(deployed, renewed))
         except pulumi.RunError as error:
             return Plan(refused=str(error))
         gc.collect()
@@ -334,12 +343,18 @@ def compare(before: Recording, after: Recording) -> tuple[Plan, dict[Any, frozen
         changed = [key for key in kind.changed(was, is_) if key not in new.ignore_changes]
         if not changed:
             continue
-        if kind.replacing(changed):
+        if new.replace_on_changes or kind.replacing(changed, was, is_, old.state):
             result.replaced[urn] = changed
             renewed[new.type, new.name] = EVERYTHING
             continue
         result.updated[urn] = changed
         result.stuck += [f"{urn}: {key}" for key in kind.stuck(changed)]
+        rejected = kind.rejected(changed, was, is_, old.state)
+        result.stuck += [f"{urn}: {key}" for key in rejected]
+        waiting = kind.waits(changed, is_)
+        result.waiting += [urn] if waiting else []
+        restarts = {*changed} & {*kind.restarts.split()} - {*waiting}
+        result.interrupted += [urn] if restarts else []
         fresh = " ".join(kind.fresh.get(key, "") for key in (*changed, "*")).split()
         if fresh:
             renewed[new.type, new.name] = frozenset(fresh)
@@ -358,7 +373,9 @@ def _restarted(found: Plan, after: Recording) -> Iterator[str]:
     for service in after.of("ecs/service:Service"):
         containers = tasks[service.name].inputs["containerDefinitions"]
         reads = any(f'{secret}"' in containers for secret in secrets)
-        if reads or _DEPLOYS & {*found.updated.get(service.urn, [])}:
+        changed = {*found.updated.get(service.urn, [])} - {"tags", "tagsAll"}
+        forced = service.inputs.get("forceNewDeployment") is True and bool(changed)
+        if reads or forced or _DEPLOYS & changed:
             yield service.name
 
 
@@ -401,10 +418,12 @@ repository: each row changes one setting of a deployed stack. *Refused* means th
 database, the shared disk, a repository, a zone, a bucket, the queue or a generated secret; a test
 sees to that. (`databaseRestoreFrom` makes another database and keeps the one before it in AWS.)
 Services restart one task after the other, so that each stays reachable, GeoServer excepted: there
-is only one.
+is only one. *When* tells when a change acts: immediately, which is while `pulumi up` runs, with a
+restart of what has to restart, or in the next maintenance window.
 
-| setting (`otakaro:…`) | from → to | in place | replaced | made, removed | services restarted |
-| --- | --- | --- | --- | --- | --- |
+| setting (`otakaro:…`) | from → to | in place | replaced | made, removed | services restarted \
+| when |
+| --- | --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -422,7 +441,7 @@ def _row(key: str, case: Case, found: Plan) -> str:
         change += ", with " + ", ".join(f"`{name}={to}`" for name, to in case.along.items())
     notes = [case.note, *_aws_notes(found)]
     if found.refused:
-        cells = ["**refused**", "", "", ""]
+        cells = ["**refused**", "", "", "", ""]
     else:
         cells = [
             _told(found.updated) or "nothing",
@@ -437,9 +456,24 @@ def _row(key: str, case: Case, found: Plan) -> str:
                 if urns
             ),
             ", ".join(name.removeprefix(f"{prefix()}-") for name in found.restarted),
+            when(found),
         ]
     cells[0] = " ".join([cells[0], *("<br>" + note for note in notes if note)])
     return "| " + " | ".join([f"`{key}`", change, *cells]) + " |"
+
+
+def when(found: Plan) -> str:
+    """When a change acts, and what restarts for it."""
+    stores = sorted({_short(type_of(urn)) for urn in found.interrupted})
+    restarts = [*stores, *(["services"] if found.restarted else [])]
+    parts = [f"immediately, with a restart of {', '.join(restarts)}" if restarts else "immediately"]
+    changes = [*found.created, *found.removed, *found.updated, *found.replaced]
+    if {*changes} <= {*found.waiting}:
+        parts = []
+    if found.waiting:
+        later = sorted({_short(type_of(urn)) for urn in found.waiting})
+        parts.append(f"{', '.join(later)} in the next maintenance window")
+    return "; ".join(parts)
 
 
 def prefix() -> str:

@@ -49,10 +49,11 @@ class Thing:
 
 @dataclass(frozen=True, kw_only=True)
 class Tasks:
-    """The tasks of one Fargate service: cpu in 1/1024 vCPU, memory in MiB."""
+    """The tasks of one Fargate service: CPU in 1/1024 vCPU, memory in MiB, disk in GiB."""
 
     cpu: int
     memory: int
+    disk: int
     number: int
     most: int  # that scaling may start
     architecture: str = "X86_64"
@@ -64,6 +65,11 @@ class Tasks:
         """Prices of a vCPU and of a GB for an hour."""
         suffix = f"{self.architecture}{'.spot' if self.spot else ''}"
         return f"fargate.vcpu.{suffix}", f"fargate.gb.{suffix}"
+
+    @property
+    def charged_disk(self) -> int:
+        """GiB of disk for each task beyond the 20 that its price includes."""
+        return max(self.disk - 20, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,10 +172,15 @@ def _fargate(deployment: Deployment) -> Iterator[Charge]:
         item = f"Fargate, {deployment.short(name)}"
         kind = " on Spot" if tasks.spot else ""
         detail = f"{tasks.number} of {vcpu:g} vCPU, {gigabytes:g} GB{kind}"
+        if tasks.charged_disk:
+            detail += f", {tasks.disk} GiB of disk"
         if tasks.architecture == "ARM64":
             detail += ", Graviton"
         detail += deployment.when
-        for rate, size in zip(tasks.rates, (vcpu, gigabytes), strict=True):
+        rates = [*zip(tasks.rates, (vcpu, gigabytes), strict=True)]
+        if tasks.charged_disk:
+            rates.append(("fargate.disk", tasks.charged_disk))
+        for rate, size in rates:
             yield Charge(
                 item=item,
                 detail=detail,
@@ -372,15 +383,32 @@ def _function(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
 
 
 def _clock(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
-    """A function that a clock calls each minute, its log, and the metric that comes of it."""
-    if thing.inputs.get("scheduleExpression") != "rate(1 minute)":
-        return
+    """A function that a schedule calls, its log, and the metric that comes of it."""
+    match thing.inputs.get("scheduleExpression"):
+        case "rate(1 minute)":
+            yield from _queue_measured(thing, deployment)
+        case "rate(5 minutes)":
+            yield from _services_compared(thing, deployment)
+
+
+def _services_compared(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
+    calls, load = 12 * hours(), deployment.load
+    [function] = [f for f in deployment.of(_FUNCTION) if f"{f.name}-look" == thing.name]
+    seconds = calls * load["look_function_seconds"] * function.inputs["memorySize"] / 1024
+    for rate, quantity in (("lambda.requests", calls), ("lambda.seconds", seconds)):
+        yield Charge(
+            item="Numbers of tasks", detail="each five minutes", price=rate, quantity=quantity
+        )
+    yield from _logs(deployment, "", calls * load["log_kb_of_queue_function"] / 1e6)
+
+
+def _queue_measured(thing: Thing, deployment: Deployment) -> Iterator[Charge]:
     calls, load = 60 * hours(), deployment.load
     [function] = [f for f in deployment.of(_FUNCTION) if f.name == thing.name]
     seconds = calls * load["queue_function_seconds"] * function.inputs["memorySize"] / 1024
     for rate, quantity in (("lambda.requests", calls), ("lambda.seconds", seconds)):
         yield Charge(item="Queue's length", detail="each minute", price=rate, quantity=quantity)
-    yield Charge(item="Queue's length", detail="each minute", price="metric", quantity=1)
+    yield Charge(item="Queue's length", detail="each minute", price="metric", quantity=3)
     yield from _logs(deployment, "", calls * load["log_kb_of_queue_function"] / 1e6)
 
 
@@ -520,7 +548,7 @@ def tasks_of(recording: Any) -> dict[str, Tasks]:
     for function in recording.of("lambda/function:Function"):
         told = function.inputs.get("environment", {}).get("variables", {}).get("SERVICES")
         rolled = json.loads(told) if told else {}
-        starts |= {name: service["minimum"] for name, service in rolled.items()}
+        starts |= {name: service["start"] for name, service in rolled.items()}
     most = {
         re.sub(r"^service/[^/]+/", "", target.inputs["resourceId"]): target.inputs["maxCapacity"]
         for target in recording.of("appautoscaling/target:Target")
@@ -533,6 +561,7 @@ def tasks_of(recording: Any) -> dict[str, Tasks]:
         found[name] = Tasks(
             cpu=int(size["cpu"]),
             memory=int(size["memory"]),
+            disk=size.get("ephemeralStorage", {}).get("sizeInGib", 20),
             number=starts[name],
             most=max(starts[name], most.get(name, 0)),
             architecture=size["runtimePlatform"]["cpuArchitecture"],
@@ -583,6 +612,7 @@ def former() -> Deployment:
         name: Tasks(
             cpu=size["cpu"],
             memory=size["memory"],
+            disk=20,
             number=size["tasks"],
             most=size["tasks"],
             public=True,

@@ -61,6 +61,16 @@ def restart(arguments: argparse.Namespace) -> None:
     _run("restart", arguments)
 
 
+def stop(arguments: argparse.Namespace) -> None:
+    """Stop a service until it is started again."""
+    _run("stop", arguments)
+
+
+def start(arguments: argparse.Namespace) -> None:
+    """Start a service that was stopped."""
+    _run("start", arguments)
+
+
 def wake(arguments: argparse.Namespace) -> None:
     """Start what stopped for the night."""
     _run("wake", arguments)
@@ -77,7 +87,7 @@ def prices(_arguments: argparse.Namespace) -> None:
 
 
 COMMANDS: tuple[Callable[[argparse.Namespace], None], ...] = (
-    *(status, logs, shell, psql, restart),
+    *(status, logs, shell, psql, restart, stop, start),
     *(wake, sleep, prices),
 )
 

@@ -3,6 +3,7 @@
 What unit tests assert on, the diagram is drawn from and the benchmark times.
 """
 
+import asyncio
 import fcntl
 import hashlib
 import json
@@ -30,6 +31,7 @@ from pulumi.runtime.stack import Stack
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCOUNT = "111122223333"  # AWS's own example in its documents
+NAME_SERVERS = ["ns-1.awsdns-00.example", "ns-2.awsdns-00.example"]
 _SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks a wrapped value in Pulumi's wire format
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 # the mark's value for a secret
 
@@ -45,6 +47,8 @@ _OUTPUTS: Mapping[str, Mapping[str, Any]] = {
         "primaryEndpointAddress": "{name}.cache.example"
     },
     "aws:lb/loadBalancer:LoadBalancer": {
+        "arn": "arn:aws:elasticloadbalancing:ap-southeast-2:"
+        f"{ACCOUNT}:loadbalancer/app/{{name}}/50dc6c495c0c9188",
         "dnsName": "{name}.elb.example",
         "zoneId": "Z0ELB",
         "arnSuffix": "app/{name}/50dc6c495c0c9188",
@@ -82,6 +86,8 @@ class Resource:
     protect: bool
     retained: bool  # deletion only forgets it
     ignore_changes: tuple[str, ...]
+    replace_on_changes: tuple[str, ...]
+    replace_with: tuple[str, ...]  # URNs
     dependencies: frozenset[str]  # URNs
     sources: dict[str, frozenset[str]]  # input -> URNs of the resources that its value is from
     sent: Struct  # the inputs as the engine gets them, archives and unknown values marked
@@ -117,6 +123,14 @@ class Recording:
 
     def waits_for(self, resource: Resource) -> set[str]:
         """Names of all that must exist before `resource`, directly or through others."""
+        names = {r.urn: r.name for r in self.resources}
+        return {names[urn] for urn in self.all_dependencies(resource)}
+
+    def all_dependencies(self, resource: Resource) -> set[str]:
+        """URNs of the resources that `resource` depends on, directly or through others.
+
+        They are created before it, and deleted after it.
+        """
         by_urn = {r.urn: r for r in self.resources}
         found: set[str] = set()
         queue = [resource.urn]
@@ -125,7 +139,7 @@ class Recording:
                 if urn in by_urn:
                     found.add(urn)
                     queue.append(urn)
-        return {by_urn[urn].name for urn in found}
+        return found
 
 
 class Cloud(Mocks):
@@ -164,6 +178,8 @@ class Cloud(Mocks):
                 }
                 for host in hosts
             ]
+        if args.typ == "aws:route53/zone:Zone":
+            state["nameServers"] = NAME_SERVERS
         if args.typ == "aws:rds/instance:Instance":
             state["port"] = inputs["port"]
         return f"{args.name}-id", state
@@ -172,7 +188,7 @@ class Cloud(Mocks):
         answers: dict[str, dict[str, Any]] = {
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
             "aws:ec2/getManagedPrefixList:getManagedPrefixList": {"id": "pl-cloudfront"},
-            "aws:route53/getZone:getZone": {"zoneId": "Z0FOUND"},
+            "aws:route53/getZone:getZone": {"zoneId": "Z0FOUND", "nameServers": NAME_SERVERS},
             "pulumi:pulumi:readStackOutputs": {"outputs": {}},  # nothing is deployed yet
         }
         return {**args.args, **answers[args.token]}, []
@@ -204,6 +220,8 @@ class _Recorder(MockMonitor):
                     protect=bool(request.protect),
                     retained=bool(request.retainOnDelete),
                     ignore_changes=tuple(request.ignoreChanges),
+                    replace_on_changes=tuple(request.replaceOnChanges),
+                    replace_with=tuple(request.replace_with),
                     dependencies=frozenset(dependencies),
                     sources=sources,
                     sent=request.object,
@@ -238,6 +256,10 @@ def record(
     Raises:
         Exception: whatever `build` raises.
     """
+    try:
+        asyncio.get_event_loop()
+    except RuntimeError:  # an asyncio.run before leaves no loop behind, and the SDK wants one
+        asyncio.set_event_loop(asyncio.new_event_loop())
     recording = Recording()
     cloud = cloud or Cloud(preview=preview)
     monitor = _Recorder(recording, cloud)

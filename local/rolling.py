@@ -225,8 +225,15 @@ class Rollout:
         )
         return int(answer["services"][0]["runningCount"])
 
+    def stopped(self, service: str) -> bool:
+        """Whether an operator stopped a service (operate/restart.py)."""
+        targets = self.account.client("application-autoscaling").describe_scalable_targets(
+            ServiceNamespace="ecs", ResourceIds=[f"service/{self.cluster}/{service}"]
+        )["ScalableTargets"]
+        return any(one["SuspendedState"]["ScheduledScalingSuspended"] for one in targets)
+
     def tell_what_waits(self, services: Iterable[str]) -> None:
-        """Say why services have no tasks."""
+        """Report why services have no tasks."""
         ecs, ssm = self.account.client("ecs"), self.account.client("ssm")
         for service in ecs.describe_services(cluster=self.cluster, services=list(services))[
             "services"
@@ -234,6 +241,9 @@ class Rollout:
             if service["desiredCount"] > 0:
                 continue
             name = service["serviceName"]
+            if self.stopped(name):
+                console.OUT.print(f"{name} was stopped: make start SERVICE=...", markup=False)
+                continue
             missing = [
                 parameter
                 for parameter in self.services[name]["parameters"]

@@ -116,7 +116,7 @@ def _problems(values: Mapping[str, str]) -> list[str]:
 
 @cache
 def _rows() -> dict[str, list[list[str]]]:
-    """The rows of docs/changes.md by key: change, in place, replaced, made, restarted."""
+    """The rows of docs/changes.md by key: change, in place, replaced, made, restarted, when."""
     found: dict[str, list[list[str]]] = {}
     for line in changes.DOCUMENT.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split(" | ")]
@@ -133,7 +133,7 @@ def example(key: str) -> int:
 
 def _row_of(key: str) -> list[str]:
     rows = _rows().get(key)
-    return rows[example(key)] if rows else [""] * 5
+    return rows[example(key)] if rows else [""] * 6
 
 
 def effect(row: list[str]) -> str:

@@ -54,6 +54,18 @@ def restart(account: Account, arguments: argparse.Namespace) -> None:
     )
 
 
+def stop(account: Account, arguments: argparse.Namespace) -> None:
+    """Stop a service until it is started again."""
+    restarting.stop(
+        account, arguments.service, sure=arguments.yes, pause=_pause(account), tell=_tell
+    )
+
+
+def start(account: Account, arguments: argparse.Namespace) -> None:
+    """Start a service that was stopped."""
+    restarting.start(account, arguments.service, pause=_pause(account), tell=_tell)
+
+
 def wake(account: Account, _arguments: argparse.Namespace) -> None:
     """Start what stopped for the night."""
     hours.wake(account, pause=_pause(account), tell=_tell)
@@ -76,6 +88,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "shell": shell,
     "psql": psql,
     "restart": restart,
+    "stop": stop,
+    "start": start,
     "wake": wake,
     "sleep": sleep,
     "prices": list_prices,
@@ -84,13 +98,13 @@ COMMANDS: Final[dict[str, Command]] = {
 
 def arguments(command: argparse.ArgumentParser, name: str) -> None:
     """What a command of these takes."""
-    if name in ("logs", "shell", "restart"):
+    if name in ("logs", "shell", "restart", "stop", "start"):
         command.add_argument("--service", default="", help="its name without the stack's prefix")
     if name == "logs":
         command.add_argument("--since", default="", help="how far back, as 30s, 10m, 1h, 2d")
         command.add_argument("--filter", default="", help="a filter pattern of CloudWatch Logs")
         command.add_argument("--once", action="store_true", help="don't wait for further lines")
-    if name in ("restart", "sleep"):
+    if name in ("restart", "stop", "sleep"):
         command.add_argument("--yes", action="store_true", help="don't ask")
 
 

@@ -52,7 +52,7 @@ def wake(account: Account, *, pause: float, tell: Callable[[str], None]) -> None
     if _known(account).phase == "day":
         tell(f"{account.stack.prefix} runs already; {account.command('status')} tells how")
         return
-    _order(account, "Start")
+    order(account, "Start")
     tell(f"{account.stack.prefix} wakes, in {account.title}")
     began, told = time.monotonic(), ""
     for state, status in _seen(account, pause):
@@ -60,7 +60,7 @@ def wake(account: Account, *, pause: float, tell: Callable[[str], None]) -> None
             tell(f"{time.monotonic() - began:6.1f} s  the database is {status}")
             told = status
             if status == "available":
-                _order(account, "Look")  # the clock would, within five minutes
+                order(account, "Look")  # the clock would, within five minutes
         if state.phase == "day":
             tell(
                 f"{time.monotonic() - began:6.1f} s  the services start: "
@@ -91,7 +91,7 @@ def sleep(account: Account, *, sure: bool, pause: float, tell: Callable[[str], N
             f"{account.title}: {account.command('sleep YES=1')} does not ask",
             otherwise="nothing was stopped",
         )
-    _order(account, "Stop")
+    order(account, "Stop")
     began = time.monotonic()
     for state, _ in _seen(account, pause):
         if state.phase == "night":
@@ -120,11 +120,11 @@ def _known(account: Account) -> Hours:
     return state
 
 
-def _order(account: Account, order: str) -> None:
-    """Send what the clocks send (hours.py), so that it is answered in turn with pushes."""
+def order(account: Account, kind: str) -> None:
+    """Send the rollout function an order (lambdas/rollout); it follows it in turn with pushes."""
     sqs = account.client("sqs")
     queue = f"{account.stack.prefix}-rollout-images.fifo"
-    message = {"source": "otakaro.hours", "detail-type": order, "time": f"{time.time():.6f}"}
+    message = {"source": "otakaro.hours", "detail-type": kind, "time": f"{time.time():.6f}"}
     sqs.send_message(
         QueueUrl=sqs.get_queue_url(QueueName=queue)["QueueUrl"],
         MessageBody=json.dumps(message),

@@ -85,6 +85,8 @@ def _why(service: Service, status: Status, account: Account) -> str:
     deployment = service.deployment
     if deployment is not None and deployment.status in _FAILED and deployment.reason:
         return deployment.reason
+    if service.name in status.stopped and service.desired == 0:
+        return f"an operator stopped it: {account.command(f'start SERVICE={service.short}')}"
     if service.name in status.waiting:
         return "waits for the running hours"
     if service.desired == 0:

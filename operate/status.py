@@ -1,6 +1,6 @@
 """How a stack fares, asked of AWS all at once: services, alarms, queue, certificates, backups."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -44,6 +44,7 @@ class Status:
     at: datetime
     services: tuple[Service, ...]
     waiting: frozenset[str]  # services that start when the stack's hours begin
+    stopped: frozenset[str]  # services that an operator stopped
     lines: tuple[Line, ...]
 
 
@@ -70,11 +71,13 @@ def look(account: Account, at: datetime) -> Status:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         described = [pool.submit(services.described, [name]) for name in names]
         waiting = pool.submit(_waiting, account)
+        stopped = pool.submit(_stopped, account, names)
         told = [pool.submit(_lines, subject, ask, account, at) for subject, ask in asked]
         return Status(
             at=at,
             services=tuple(each for one in described for each in one.result()),
             waiting=waiting.result(),
+            stopped=stopped.result(),
             lines=tuple(line for one in told for line in one.result()),
         )
 
@@ -111,6 +114,22 @@ def _waiting(account: Account) -> frozenset[str]:
     except (BotoCoreError, ClientError):
         return frozenset()
     return frozenset(found.waiting if found is not None else ())
+
+
+def _stopped(account: Account, names: Sequence[str]) -> frozenset[str]:
+    """Those of the services that `make stop` stopped; none where that can't be read."""
+    resources = {f"service/{account.stack.cluster}/{name}": name for name in names}
+    try:
+        found = account.client("application-autoscaling").describe_scalable_targets(
+            ServiceNamespace="ecs", ResourceIds=list(resources)
+        )
+    except (BotoCoreError, ClientError):
+        return frozenset()
+    return frozenset(
+        resources[target["ResourceId"]]
+        for target in found["ScalableTargets"]
+        if target["SuspendedState"]["ScheduledScalingSuspended"]
+    )
 
 
 def _hours(account: Account, _at: datetime) -> Iterator[Line]:

@@ -4,14 +4,18 @@
 `users` holds HMAC-SHA256("user:password") under the key `salt`, all in hex, the text in UTF-8 and
 composed (NFC, as RFC 7617 has browsers send it). Modes of a host: `required` always asks;
 `from-map` asks unless the request comes from a page of the host `map` (its Origin or Referer says
-so: a barrier to entry, for anyone can send these headers); `open` never asks. A host that isn't
-listed is `required`. `reading` lists the hosts of which the map's pages only read: to do more there
-takes a password. `closed` lists, by host, the paths that nobody gets by way of the edge: the
-administration of an application, whatever its spelling.
+so: a barrier to entry, for anyone can send these headers); `open` never asks. `reading` lists the
+hosts of which the map's pages only read: to do more there takes a password. By host, `closed` lists
+the paths that are blocked in every spelling, such as the administration of an application;
+`exact` the beginnings of paths that have a cache behaviour of their own, which another spelling
+would evade; `public` the files that browsers request without credentials. `ogc` lists the hosts
+whose query strings are normalised, so that equal requests share a cache entry.
 
-A preflight carries no credentials by specification, so it passes. A checked `Authorization` header
-ends here: an origin with a log-in of its own would take it for that. CloudFront answers 502 when
-this raises, so whatever a visitor sends is either let through or answered with 401 or 403.
+A `Host` that is not exactly one of ours, a method that no behaviour allows and an event of another
+shape are refused with 403. A preflight carries no credentials by specification, so it passes. A
+checked `Authorization` header is removed: an origin with its own sign-in would take it for that.
+CloudFront returns 502 when this function raises, so every request is either passed on or answered
+with 200 (robots.txt), 401 or 403.
 
 Each cold start compiles and runs this file, so it imports only what Lambda's runtime has loaded
 before it; what few requests need is loaded for the first of them.
@@ -31,17 +35,33 @@ _FOLDER: Final = __file__.rpartition("/")[0] or "."
 with open(f"{_FOLDER}/config.json", encoding="utf-8") as file:  # noqa: PTH123
     _CONFIG: Final[dict[str, Any]] = json.load(file)
 
-_MODES: Final[dict[str, str]] = {host.lower(): mode for host, mode in _CONFIG["hosts"].items()}
+
+def _by_host(key: str) -> dict[str, Any]:
+    return {host.lower(): value for host, value in _CONFIG[key].items()}
+
+
 # '/a/b' closes itself, what lies below it, and '/a/b.html': applications take that for '/a/b'.
 _CLOSED: Final[dict[str, tuple[str, ...]]] = {
-    host.lower(): tuple(
+    host: tuple(
         "".join(f"/{name}" for name in path.lower().split("/") if name) + end
         for path in paths
         for end in "/."
     )
-    for host, paths in _CONFIG["closed"].items()
+    for host, paths in _by_host("closed").items()
 }
+_EXACT: Final[dict[str, tuple[str, ...]]] = {
+    host: tuple(paths) for host, paths in _by_host("exact").items()
+}
+_PUBLIC: Final[dict[str, frozenset[str]]] = {
+    host: frozenset(paths) for host, paths in _by_host("public").items()
+}
+_OGC: Final = frozenset(host.lower() for host in _CONFIG["ogc"])
 _READING: Final = frozenset(host.lower() for host in _CONFIG["reading"])
+# Of each host, all that is looked at for every request.
+_HOSTS: Final = {
+    host: (mode, host in _CLOSED, host in _EXACT, host in _READING, host in _OGC)
+    for host, mode in _by_host("hosts").items()
+}
 _MAP: Final = f"https://{_CONFIG['map']}".lower()
 _MAP_PAGE: Final = f"{_MAP}/"
 _SALT: Final = bytes.fromhex(_CONFIG["salt"])
@@ -50,40 +70,57 @@ _USERS: Final = [bytes.fromhex(user) for user in _CONFIG["users"]]
 # What a browser calls a web origin. Anything else isn't worth an answer that scripts can read, and
 # as a header's value it could make CloudFront refuse the answer.
 _ORIGIN: Final = r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?"
+# What the behaviours allow (cloudfront.py); CloudFront itself refuses the others.
+_METHODS: Final = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+# A file's name that is no step up: a dot at most once, before its ending.
+_FILE_NAME: Final = r"[A-Za-z0-9_-]+(\.[A-Za-z0-9]+)?"
+_DOT_SEGMENT: Final = r"/(\.|%2e){1,2}(/|$)"
+# Letters, digits and -._~ as RFC 3986 has it; comma, colon and slash.
+_NEEDLESS: Final = "%(2[CDEFcdef]|3[0-9Aa]|4[1-9A-Fa-f]|5[0-9AFaf]|6[1-9A-Fa-f]|7[0-9AEae])"
+# No escape: a server ignores such a parameter, and resolving those around it could make one of it.
+_BROKEN: Final = "%(?![0-9A-Fa-f]{2})"
+# GeoServer's kinds of exceptions that are not the default, and no image.
+_EXCEPTIONS: Final = ("=application/json", "=text/javascript")
+_AS_IMAGE: Final = r"(?i)exceptions(?!=(application/json|text/javascript)\Z)(=|\Z)"
 # An honest client encodes a path once; a proxy and a server may decode it twice between them.
 _DECODINGS: Final = 3
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Pass the request on, or answer it with 401 or 403."""
+    """Pass the request on, or answer it with robots.txt, 401 or 403."""
     try:
         request: dict[str, Any] = event["Records"][0]["cf"]["request"]
         headers = request["headers"]
-    except (LookupError, TypeError):
-        return _unauthorized("")
-    if not isinstance(headers, dict):
-        return _unauthorized("")
+        [named] = headers["host"]
+        host = named["value"]
+        mode, has_closed, has_exact, is_read, is_ogc = _HOSTS[host]
+        uri: str = request["uri"]
+        method = request["method"]
+        query: str = request["querystring"]
+    except (LookupError, TypeError, ValueError):
+        return _refused()
+    if method not in _METHODS or type(uri) is not str or type(query) is not str or uri[:1] != "/":
+        return _refused()
 
-    host = _value(headers, "host").lower()
-    uri = request.get("uri")
-    if host in _CLOSED and (not isinstance(uri, str) or _is_closed(uri, host)):
+    if has_closed and _is_closed(uri, host):
         return _answer("403", "Forbidden", "This page is closed.\n")
-    mode = _MODES.get(host, "required")
-    if mode == "open":
-        return request
-    method = request.get("method")
-    if (
-        (method == "OPTIONS" and _is_preflight(headers))
-        or (
-            mode == "from-map"
-            and (host not in _READING or method in ("GET", "HEAD"))
-            and _is_from_map(headers)
-        )
-        or _is_known(_value(headers, "authorization"))
-    ):
+    if has_exact and _is_disguised(uri, host):
+        return _refused()
+    reads = method == "GET" or method == "HEAD"
+    if mode != "open":
+        if not (
+            (mode == "from-map" and (reads or not is_read) and _is_from_map(headers))
+            or ("authorization" in headers and _is_known(_value(headers, "authorization")))
+            or (method == "OPTIONS" and _is_preflight(headers))
+            or (reads and _is_public(uri, host))
+        ):
+            if reads and uri == "/robots.txt":
+                return _answer("200", "OK", "User-agent: *\nDisallow: /\n")
+            return _unauthorized(_value(headers, "origin"))
         headers.pop("authorization", None)
-        return request
-    return _unauthorized(_value(headers, "origin"))
+    if is_ogc and reads:
+        request["querystring"] = _normalised(query)
+    return request
 
 
 def _value(headers: dict[Any, Any], name: str) -> str:
@@ -138,14 +175,84 @@ def _decoded(path: str) -> str:
     return path
 
 
+def _is_disguised(uri: str, host: str) -> bool:
+    """Whether an application may take `uri` for one of `exact` that CloudFront takes for another.
+
+    Express compares paths without regard to case and doesn't resolve dot segments; CloudFront
+    compares with regard to case, after it has resolved them ("Path pattern" in "Cache behavior
+    settings").
+    """
+    path = uri.lower()
+    prefixes = _EXACT[host]
+    return path.startswith(prefixes) and (
+        not uri.startswith(prefixes) or re.search(_DOT_SEGMENT, path) is not None
+    )
+
+
+def _is_public(uri: str, host: str) -> bool:
+    """Whether `uri` is a public file, or a plainly named file in a public folder."""
+    public = _PUBLIC.get(host, ())
+    if uri in public:
+        return not uri.endswith("/")
+    folder, _, name = uri.rpartition("/")
+    return f"{folder}/" in public and re.fullmatch(_FILE_NAME, name, re.ASCII) is not None
+
+
+# A map requests each tile again when its visitor comes back; others request the same ones.
+@functools.lru_cache(maxsize=256)
+def _normalised(query: str) -> str:
+    """The query string of an OGC request in one spelling, any other as it is.
+
+    Names have no case and no order (OGC 06-042, section 6.8; 07-057r7, section 8.1). Escapes that
+    RFC 3986 (section 6.2.2.2) calls needless are resolved, as well as those of the separators in
+    coordinates, layers and formats. GeoServer can draw an exception as an image, which a cache
+    would take for a tile: of the ways to report one, only those remain that are told apart.
+    """
+    if "%" in query:
+        if re.search(_BROKEN, query):
+            return _without_images(query)
+        query = _resolved(query).replace("%20", "+")
+    found = {
+        name.lower(): equals + value
+        for name, equals, value in [part.partition("=") for part in query.split("&")]
+    }
+    if (
+        "request" not in found
+        or "" in found
+        or len(found) <= query.count("&")  # several of one name, or of none
+        or not "".join(found).replace("_", "").isalnum()
+        or not query.isascii()
+    ):
+        return _without_images(query)
+    if "exceptions" in found and found["exceptions"].lower() not in _EXCEPTIONS:
+        del found["exceptions"]
+    return "&".join([name + found[name] for name in sorted(found)])
+
+
+def _without_images(query: str) -> str:
+    """The query string without a wish for exceptions as images, else as it is."""
+    return "&".join([part for part in query.split("&") if not re.match(_AS_IMAGE, _resolved(part))])
+
+
+def _resolved(text: str) -> str:
+    return re.sub(_NEEDLESS, _unescaped, text)
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16))
+
+
 def _is_preflight(headers: dict[Any, Any]) -> bool:
     return _value(headers, "origin") != "" != _value(headers, "access-control-request-method")
 
 
 def _is_from_map(headers: dict[Any, Any]) -> bool:
-    return _value(
-        headers, "origin"
-    ).lower() == _MAP or f"{_value(headers, 'referer').lower()}/".startswith(_MAP_PAGE)
+    referer = _value(headers, "referer").lower()
+    return (
+        referer.startswith(_MAP_PAGE)
+        or referer == _MAP
+        or _value(headers, "origin").lower() == _MAP
+    )
 
 
 # The same visitors come again with every picture and tile. Who is remembered was compared before,
@@ -174,6 +281,10 @@ def _is_known(authorization: str) -> bool:
     for user in _USERS:
         found |= hmac.compare_digest(user, digest)
     return found
+
+
+def _refused() -> dict[str, Any]:
+    return _answer("403", "Forbidden", "This request is not understood here.\n")
 
 
 def _unauthorized(origin: str) -> dict[str, Any]:

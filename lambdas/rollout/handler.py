@@ -5,7 +5,7 @@ it on the image that shall run and forces new deployments, for which ECS resolve
 People push with any other tag. Per repository these tags are kept:
 
 - `live`: the image that runs, or is being rolled out;
-- `live-good`: the image that ran last with every service of the repository in a steady state;
+- `live-good`: the image that ran last with every service of the repository that has tasks;
 - `rolled-TIME` (`rolled-20241123T101500Z`): a push at that time was rolled out with this image.
 
 A push (event "ECR Image Action"). Events come at least once and in any order, so one fact decides:
@@ -19,16 +19,21 @@ those services roll that ECS has with another image. (CI pushes one image under 
 second push rolls nothing, but is noted.) Two pushes in one second are ordered by
 digest, any order being as good. Pushes without a tag (parts of multi-architecture images), of
 signatures, attestations and build caches, and images that lost their tags since are left alone.
-Five calls a roll: list the images, read the manifest, move the pointer, update the service (each),
-write the note. A note costs a call, but no database and no drift, and lives as long as its image.
+A note costs a call, but no database and no drift, and lives as long as its image.
 
 A changed secret ("Parameter Store Change", Update). Tasks read secrets at their start, so a service
 whose newest deployment is younger than the edit has the new value: nothing to do. One edit is one
 roll, and a burst of edits is one roll if the events wait in a queue with a delay: the first to come
 through rolls, and the others find a deployment younger than themselves.
 
-Starting. A service at 0 tasks is started at its `minimum` once there is an image behind the pointer
-and every secret that people must fill was filled: until then it waits, and the log says for what.
+Starting. A service at 0 tasks is started with `start` of them, and scales from `minimum` to
+`maximum`, once there is an image behind the pointer and every secret that people must fill was
+filled: until then it waits, and the log says for what. That is asked before any deployment of this
+function's, whatever the number of tasks: a service that runs keeps what it runs, and one that
+something else raised from 0 goes back to 0. What a service must be (counts.py) is looked at after
+each of its deployments and every few minutes (events "Scheduled Event", and Look), which is when
+changed settings of `pulumi up` come to act. An operator who suspends all scaling of a service has
+it to himself: neither a push nor an edit starts it.
 Whether a secret was filled is told by its version: 1 is as created. So no value is needed:
 GetParameters *without* decryption answers with the version and an encrypted value. The account's
 aws/ssm key would decrypt for whoever may read the parameter, hence the Deny below.
@@ -36,11 +41,12 @@ aws/ssm key would decrypt for whoever may read the parameter, hence the Deny bel
 A deployment's end ("ECS Deployment State Change"). What runs is read from ECS's own record (service
 deployments and revisions), not from the event, because a rollback ends in COMPLETED too.
 While the record lags behind the event, the event must come again.
-One fact decides what is good: the image with which every service of the repository came up last,
-to which ECS would roll each back. The record keeps it through whatever rolls or fails afterwards,
-so each deployment's end, however late, finds it, and notes it before anything else. Where services
-came up with different images, or ECS has forgotten (after 90 days: its Developer Guide, "View
-service history"), the note stays what it was.
+One fact decides what is good: the image of the last deployment that succeeded and has tasks that
+run, of every service of the repository that is to have tasks. (A deployment also succeeds at 0
+tasks, even with an image whose tasks were failing when the number fell to 0: that proves nothing.)
+Each deployment's end, however late, finds it, and notes it before anything else. Where services run
+different images, or none, or ECS has forgotten (after 90 days: its Developer Guide, "View service
+history"), the note stays what it was.
 FAILED: the circuit breaker rolls the service itself back; the pointer goes back to the good image,
 or the next deployment would bring the broken one again; services of the repository that are left
 with another image than the good one are rolled with it (flask and celery are one application), and
@@ -49,16 +55,17 @@ stays.
 To try a failed image again, push it under a new tag.
 
 Running hours (night.py). Where the stack is stopped for the night, a push still moves the pointer,
-and an edit is still known, but no service is started before the morning.
+and an edit is still known, but no service is started before the morning. A service without tasks
+isn't deployed at all: its start does that.
 
 Everything else is ignored. Each decision is one line in the log. An error is raised, for the event
 to come again: every step may be repeated.
 
 Environment
     CLUSTER    name of the ECS cluster
-    SERVICES   JSON: service -> {"repository": name, "minimum": tasks at its start,
-               "parameters": [names of the SSM parameters that it reads],
-               "scaled": whether scaling moves its number of tasks}
+    SERVICES   JSON: service -> {"repository": name, "start": tasks at its start,
+               "minimum", "maximum": the range of scaling afterwards,
+               "parameters": [names of the SSM parameters that it reads]}
     BY_HAND    JSON: names of the parameters that people fill (created with a placeholder); all
                others have their value from the beginning
     POINTER    the pointer's tag, "live"
@@ -76,13 +83,15 @@ Permissions
     ecr:DescribeImages, ecr:BatchGetImage, ecr:PutImage            the repositories
     ecs:DescribeServices, ecs:UpdateService,
     ecs:ListServiceDeployments                                     service/CLUSTER/NAME, each
+    ecs:DescribeServiceDeployments                                 service-deployment/CLUSTER/NAME/*
     ecs:DescribeServiceRevisions                                   service-revision/CLUSTER/NAME/*
+    application-autoscaling:RegisterScalableTarget                 the services' targets
+    application-autoscaling:DescribeScalableTargets                *, it has no resources
     ssm:GetParameters                                              the parameters BY_HAND
     sns:Publish                                                    TOPIC_ARN
     ssm:GetParameter, ssm:PutParameter                             HOURS, if set
     rds:DescribeDBInstances, rds:StartDBInstance,
     rds:StopDBInstance                                             DATABASE, if set
-    application-autoscaling:RegisterScalableTarget                 the services' targets, likewise
     Deny kms:Decrypt on * if kms:ViaService is ssm.REGION.amazonaws.com
     sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes  the queue
     logs:CreateLogStream, logs:PutLogEvents                        its log group
@@ -95,10 +104,13 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 import boto3
 from botocore.config import Config
+
+import counts
 
 CLUSTER: Final = os.environ["CLUSTER"]
 SERVICES: Final[dict[str, dict[str, Any]]] = json.loads(os.environ["SERVICES"])
@@ -132,6 +144,8 @@ ROLLED_BACK: Final = frozenset(
     {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"}
 )
 FAILED: Final = ROLLED_BACK | {"ROLLBACK_FAILED", "STOP_REQUESTED", "STOPPED"}
+# Of a service's deployments that succeeded, so many are asked whether tasks of theirs run.
+REMEMBERED: Final = 5
 # Events' times are cut to the second.
 TICK: Final = timedelta(seconds=1)
 
@@ -171,8 +185,10 @@ def decide(event: dict[str, Any]) -> str:
             return edited(detail, _time(event))
         case "aws.ecs", "ECS Deployment State Change":
             return deployed(detail, event["resources"], _time(event))
-        case "otakaro.hours", order if HOURS:
-            return night.follow(str(order), _begin)
+        case ("otakaro.hours", "Look") | ("aws.events", "Scheduled Event"):
+            return look()
+        case "otakaro.hours", ("Start" | "Stop") as order if HOURS:
+            return night.follow(order, _begin)
         case source, kind:
             return f"Ignored: {source} {kind} is no event of ours"
 
@@ -211,17 +227,18 @@ def pushed(detail: dict[str, Any], time: datetime) -> str:
         return f"Nothing to do: {subject} is older than {live.digest}, which runs"
 
     manifest = _manifests(repository, {"imageDigest": digest})[digest]
+    known = counts.read(services)
     if live is image:
         newest = max(images.values(), key=lambda other: (other.noted, other.digest))
         done = newest is image and image.noted != ""
         services = [
             service
-            for service, deployment in _newest_deployments(repository).items()
+            for service, deployment in _newest_deployments(repository, known).items()
             if not (done if deployment.leaves is None else manifest.covers(deployment.leaves))
         ]
     else:
         _put(repository, manifest, POINTER)
-    outcomes = [_roll(service) for service in services]
+    outcomes = [_roll(service, known[service]) for service in services]
     _put(repository, manifest, note)
     if not outcomes:
         return f"Nothing to do: {subject} runs already"
@@ -310,30 +327,63 @@ def _of(repository: str | None) -> list[str]:
     return [name for name, service in SERVICES.items() if service["repository"] == repository]
 
 
-def _roll(service: str) -> str:
+def _roll(name: str, service: counts.Service) -> str:
     """Deploy what is behind the pointer; start the service if it may."""
-    answer = ecs.update_service(cluster=CLUSTER, service=service, forceNewDeployment=True)
-    if answer["service"]["desiredCount"] > 0:
-        return f"{service} rolls"
-    return _start(service)
+    if service.desired == 0:
+        return _start(name)
+    if missing := _unfilled(SERVICES[name]["parameters"]):
+        if service.running == 0 and not service.held:
+            counts.stop(name, service)
+        return f"{name} waits for {' and '.join(missing)}"
+    ecs.update_service(cluster=CLUSTER, service=name, forceNewDeployment=True)
+    return f"{name} rolls"
 
 
-def _start(service: str) -> str:
-    """Start a service that has no tasks, in the running hours and unless a secret is missing."""
-    if HOURS and night.postponed(service):
-        return f"{service} waits for the running hours"
-    return _begin(service)
+def _start(name: str) -> str:
+    """Start a service that has no tasks, in the running hours, and if it has all it needs."""
+    if HOURS and night.postponed(name):
+        return f"{name} waits for the running hours"
+    return _begin(name)
 
 
-def _begin(service: str) -> str:
-    """Start a service that has no tasks, unless a secret is missing."""
-    minimum = SERVICES[service]["minimum"]
-    if missing := _unfilled(SERVICES[service]["parameters"]):
-        return f"{service} waits for {' and '.join(missing)}"
-    ecs.update_service(
-        cluster=CLUSTER, service=service, desiredCount=minimum, forceNewDeployment=True
-    )
-    return f"{service} starts with {minimum}"
+def _begin(name: str) -> str:
+    """Start a service that has no tasks, if it has all it needs."""
+    if counts.read([name])[name].held:
+        return f"{name} stays stopped, as an operator wants it"
+    if lacks := _lacks(name):
+        return f"{name} waits for {lacks}"
+    return counts.start(name)
+
+
+def _lacks(name: str) -> str:
+    """What a service needs before its first task, and hasn't; empty if it has all."""
+    if POINTER not in _manifests(SERVICES[name]["repository"], {"imageTag": POINTER}):
+        return "an image"
+    return " and ".join(_unfilled(SERVICES[name]["parameters"]))
+
+
+def look() -> str:
+    """Do what the time asks for, and bring all services to what they must be now."""
+    if HOURS:
+        done = night.follow("Look", _begin)
+        if done or not night.by_day():
+            return done
+    return ", ".join(_kept(counts.read(SERVICES)))
+
+
+def _kept(services: Mapping[str, counts.Service]) -> Iterator[str]:
+    """Bring services to what they must be in the running hours; what was done."""
+    for name, service in services.items():
+        if service.held:
+            continue
+        if service.running == 0 and (lacks := _lacks(name)):
+            if service.desired > 0 or not service.closed:
+                counts.stop(name, service)
+                yield f"{name} waits for {lacks}"
+        elif service.desired == 0:
+            yield counts.start(name)
+        elif done := counts.keep(name, service):
+            yield done
 
 
 def _unfilled(names: Sequence[str]) -> list[str]:
@@ -357,22 +407,21 @@ def edited(detail: dict[str, Any], time: datetime) -> str:
         return f"Ignored: {operation} of {name} changes no value"
     if not readers:
         return f"Ignored: no service reads {name}"
+    known = counts.read(readers)
     answer = ecs.describe_services(cluster=CLUSTER, services=readers)
-    found = {service["serviceName"]: service for service in answer["services"]}
-    outcomes = [_refresh(reader, found[reader], time) for reader in readers]
+    began = {
+        service["serviceName"]: [one["createdAt"] for one in service["deployments"]]
+        for service in answer["services"]
+    }
+    outcomes = [_refresh(reader, known[reader], began[reader], time) for reader in readers]
     return f"Changed: {name}: {', '.join(outcomes)}"
 
 
-def _refresh(name: str, service: dict[str, Any], time: datetime) -> str:
+def _refresh(name: str, service: counts.Service, began: Sequence[datetime], time: datetime) -> str:
     """Make the service's tasks younger than `time`."""
-    if service["desiredCount"] == 0:
-        if POINTER not in _manifests(SERVICES[name]["repository"], {"imageTag": POINTER}):
-            return f"{name} waits for an image"
-        return _start(name)
-    newest = max(deployment["createdAt"] for deployment in service["deployments"])
-    if newest >= time + TICK:
+    if service.desired > 0 and (newest := max(began)) >= time + TICK:
         return f"{name} has it since its deployment at {newest:%H:%M:%S}"
-    return _roll(name)
+    return _roll(name, service)
 
 
 # A deployment's end.
@@ -386,11 +435,8 @@ class Deployment:
     created: datetime | None
     digest: str | None
     fallback: str | None  # of the last deployment that succeeded: ECS rolls back to it
-
-    @property
-    def idle(self) -> bool:
-        """Whether it came up without tasks: nothing that an image could break."""
-        return self.status == "SUCCESSFUL" and self.digest is None
+    ran: str | None  # of the last that succeeded with tasks that run
+    idle: bool  # the service is to have no tasks: nothing that an image could break
 
     @property
     def leaves(self) -> str | None:
@@ -407,20 +453,23 @@ def deployed(detail: dict[str, Any], resources: Sequence[str], time: datetime) -
     if name not in {"SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"}:
         return f"Ignored: {name} of {service} is not a deployment's end"
     repository = SERVICES[service]["repository"]
-    deployments = _newest_deployments(repository)
+    known = counts.read(_of(repository))
+    deployments = _newest_deployments(repository, known)
     own = deployments[service]
     if own.status in RUNNING and own.created is not None and own.created < time:
         # What was the newest deployment then has ended.
         raise TimeoutError(f"ECS still lists {service} as {own.status}; it had ended at {time}")
-    came_up = {one.fallback for one in deployments.values() if not one.idle}
-    images = [{"imageDigest": digest} for digest in came_up if digest is not None]
+    ran = {one.ran for one in deployments.values() if not one.idle}
+    images = [{"imageDigest": digest} for digest in ran if digest is not None]
     found = _manifests(repository, {"imageTag": POINTER}, {"imageTag": GOOD}, *images)
-    proven, noted = _common(came_up, found), found.get(GOOD)
+    proven, noted = _common(ran, found), found.get(GOOD)
     if proven is not None and proven != noted:
         _put(repository, proven, GOOD)
     if name == "SERVICE_DEPLOYMENT_COMPLETED":
-        return _completed(service, deployments, proven, noted)
-    decision = _failed(service, deployments, found.get(POINTER), proven or noted)
+        decision = _completed(service, deployments, proven, noted)
+        kept = _kept({service: known[service]}) if not HOURS or night.by_day() else ()
+        return ", ".join([decision, *kept])
+    decision = _failed(service, deployments, known, found.get(POINTER), proven or noted)
     sns.publish(
         TopicArn=TOPIC_ARN,
         Subject=f"Deployment of {service} failed"[:100],
@@ -449,12 +498,14 @@ def _completed(
         return f"Good: {repository} {proven.digest}: {', '.join(deployments)} came up with it"
     if own.status != "SUCCESSFUL":
         return f"Nothing to do: {service} is {own.status}, which proves nothing"
-    if own.digest is None:
+    if own.idle or own.digest is None:
         return f"Nothing to do: {service} is steady without tasks"
+    if own.ran != own.digest:
+        return f"Nothing to do: no task of {service} runs {own.digest}, which proves nothing"
     if proven is not None:
         return f"Nothing to do: {service} runs {own.digest}, noted as good before"
     for other, one in deployments.items():
-        if not one.idle and one.fallback != own.digest:
+        if not one.idle and one.ran != own.digest:
             return f"Nothing to do: {service} runs {own.digest}, {other} doesn't yet"
     return f"Nothing to do: {own.digest} of {service} isn't in {repository}"
 
@@ -462,6 +513,7 @@ def _completed(
 def _failed(
     service: str,
     deployments: Mapping[str, Deployment],
+    known: Mapping[str, counts.Service],
     live: Manifest | None,
     good: Manifest | None,
 ) -> str:
@@ -480,39 +532,66 @@ def _failed(
     else:
         outcome = f"Stays: {service} failed with {broken}; the good {good.digest} is live"
     also = [
-        _roll(other)
+        _roll(other, known[other])
         for other, deployment in deployments.items()
-        if (
+        if not deployment.idle
+        and (
             not good.covers(deployment.leaves)
             if deployment.leaves is not None
-            else moves and deployment.status in RUNNING
+            # It may have found the broken image behind the pointer, or may find it yet.
+            else moves and deployment.status in RUNNING | ROLLED_BACK
         )
     ]
     return ", ".join([outcome, *also])
 
 
-def _newest_deployments(repository: str) -> dict[str, Deployment]:
-    """The newest deployment of each service of the repository, from ECS's record."""
+def _newest_deployments(
+    repository: str, services: Mapping[str, counts.Service]
+) -> dict[str, Deployment]:
+    """The newest deployment of each service of a repository, from ECS's record."""
     newest: dict[str, dict[str, Any]] = {}
-    succeeded: dict[str, dict[str, Any]] = {}
-    for service in _of(repository):
-        listed = sorted(_deployments(service), key=lambda one: one["createdAt"])
-        newest[service] = listed[-1] if listed else {}
-        steady = [one for one in listed if one["status"] == "SUCCESSFUL"]
-        succeeded[service] = steady[-1] if steady else {}
-    revisions = {
-        one["targetServiceRevisionArn"] for one in (*newest.values(), *succeeded.values()) if one
+    steady: dict[str, list[dict[str, Any]]] = {}
+    for name in services:
+        listed = sorted(_deployments(name), key=lambda one: one["createdAt"], reverse=True)
+        newest[name] = listed[0] if listed else {}
+        steady[name] = [one for one in listed if one["status"] == "SUCCESSFUL"][:REMEMBERED]
+    running = _running([one for listed in steady.values() for one in listed])
+    ran = {
+        name: [one for one in listed if one["serviceDeploymentArn"] in running]
+        for name, listed in steady.items()
     }
-    digests = _digests(repository, sorted(revisions))
+    told = [one[:1] for one in (*steady.values(), *ran.values())]
+    digests = _digests(
+        repository,
+        {one["targetServiceRevisionArn"] for one in (*newest.values(), *chain(*told)) if one},
+    )
+
+    def digest(listed: Sequence[Mapping[str, Any]]) -> str | None:
+        return digests.get(listed[0]["targetServiceRevisionArn"]) if listed else None
+
     return {
-        service: Deployment(
+        name: Deployment(
             status=one.get("status", "unknown"),
             created=one.get("createdAt"),
-            digest=digests.get(one.get("targetServiceRevisionArn")),
-            fallback=digests.get(succeeded[service].get("targetServiceRevisionArn")),
+            digest=digest([one] if one else []),
+            fallback=digest(steady[name]),
+            ran=digest(ran[name]),
+            idle=services[name].desired == 0,
         )
-        for service, one in newest.items()
+        for name, one in newest.items()
     }
+
+
+def _running(deployments: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The ARNs of those deployments that have tasks that run."""
+    arns = [one["serviceDeploymentArn"] for one in deployments]
+    found = set()
+    for first in range(0, len(arns), 20):  # DescribeServiceDeployments takes twenty
+        answer = ecs.describe_service_deployments(serviceDeploymentArns=arns[first : first + 20])
+        for one in answer["serviceDeployments"]:
+            if one["targetServiceRevision"].get("runningTaskCount", 0) > 0:
+                found.add(one["serviceDeploymentArn"])
+    return found
 
 
 def _deployments(service: str) -> Iterator[dict[str, Any]]:
@@ -525,11 +604,11 @@ def _deployments(service: str) -> Iterator[dict[str, Any]]:
         request["nextToken"] = answer["nextToken"]
 
 
-def _digests(repository: str, revisions: Sequence[str]) -> dict[str | None, str]:
+def _digests(repository: str, revisions: Set[str]) -> dict[str, str]:
     """What image of the repository each service revision runs, as far as ECS knows."""
     if not revisions:
         return {}
-    answer = ecs.describe_service_revisions(serviceRevisionArns=revisions)
+    answer = ecs.describe_service_revisions(serviceRevisionArns=sorted(revisions))
     return {
         revision["serviceRevisionArn"]: image["imageDigest"]
         for revision in answer["serviceRevisions"]

@@ -4,7 +4,7 @@ Clocks send three orders (source "otakaro.hours"): Stop at the end of the runnin
 their beginning, and Look every few minutes, for what takes longer than an answer may: tasks that
 finish what they compute, a database that starts. An order is followed as far as it goes at once;
 the next Look goes on from there, so nothing here waits, and a lost or broken-off answer costs
-minutes. By day a Look reads the state and is done: what people stop by hand stays as they want it.
+minutes. By day a Look changes nothing here: the services are the handler's.
 
 The state is the parameter HOURS, JSON:
 
@@ -12,14 +12,14 @@ The state is the parameter HOURS, JSON:
     waiting  the services that then start: those that ran in the evening, and those that pushes or
              edits at night would have started
 
-Evening. Scaling is suspended, for it would start tasks again; then the services are set to no
-tasks. A worker that protects its task ends it first. The database stops once no task is left, by
-the next Look at the earliest: tasks that are told to stop may still write for two minutes. What
-RDS starts by itself (after seven days) and what people start at night are stopped again; to work at
-night, they send Start.
+Evening. All services are stopped as counts.py has it: the minimum 0, scaling suspended, no tasks;
+one that an operator stopped stays the operator's. A worker that protects its task ends it first.
+The database stops once no task is left, by the next Look at the earliest: tasks that are told to
+stop may still write for two minutes. What RDS starts by itself (after seven days) and what people
+start at night are stopped again; to work at night, they send Start.
 
 Morning. First the database, then the services, each as after its first push: by its image of now,
-and not while a secret is missing.
+and not while a secret is missing, or an operator holds it.
 """
 
 import json
@@ -31,14 +31,13 @@ from typing import Any, Final
 import boto3
 from botocore.config import Config
 
-CLUSTER: Final = os.environ["CLUSTER"]
+import counts
+
 SERVICES: Final[dict[str, dict[str, Any]]] = json.loads(os.environ["SERVICES"])
 HOURS: Final = os.environ["HOURS"]
 DATABASE: Final = os.environ["DATABASE"]
 _RETRIES: Final = Config(retries={"mode": "standard", "max_attempts": 5})
-ecs = boto3.client("ecs", config=_RETRIES)
 rds = boto3.client("rds", config=_RETRIES)
-scaling = boto3.client("application-autoscaling", config=_RETRIES)
 ssm = boto3.client("ssm", config=_RETRIES)
 
 
@@ -69,30 +68,31 @@ def follow(order: str, start: Callable[[str], str]) -> str:
     return ""
 
 
+def by_day() -> bool:
+    """Whether the services run that may."""
+    return _read().phase == "day"
+
+
 def postponed(service: str) -> bool:
     """Whether it is no time to start `service`; then it is one of those that the morning starts."""
-    if _read().phase == "day":
+    if by_day():
         return False
     _change(waits=[service])
     return True
 
 
 def _evening() -> Iterator[str]:
-    described = ecs.describe_services(cluster=CLUSTER, services=sorted(SERVICES))
-    services = {one["serviceName"]: one for one in described["services"]}
-    awake = [name for name, service in services.items() if service["desiredCount"] > 0]
+    services = counts.read(sorted(SERVICES))
+    awake = [name for name, service in services.items() if service.desired > 0]
     # First of all, for in the morning nothing else tells that they ran.
     _change(waits=awake)
-    for name in awake:
-        if SERVICES[name]["scaled"]:
-            _suspend(name, suspended=True)
-        ecs.update_service(cluster=CLUSTER, service=name, desiredCount=0)
-        yield f"{name} stops"
-    busy = [
-        name
-        for name, service in services.items()
-        if name in awake or service["runningCount"] + service["pendingCount"] > 0
-    ]
+    for name, service in services.items():
+        if name in awake:
+            counts.stop(name, service)
+            yield f"{name} stops"
+        elif not (service.closed or service.held):
+            counts.stop(name, service)
+    busy = [name for name, service in services.items() if name in awake or service.running > 0]
     if busy:
         yield f"the database waits for {' and '.join(busy)}"
     elif _database() == "available":
@@ -110,8 +110,6 @@ def _morning(waiting: Sequence[str], start: Callable[[str], str]) -> Iterator[st
     else:
         for name in waiting:
             yield start(name)
-            if SERVICES[name]["scaled"]:
-                _suspend(name, suspended=False)
             _change(started=name)
         if not _read().waiting:
             _change(phase="day")
@@ -121,20 +119,6 @@ def _morning(waiting: Sequence[str], start: Callable[[str], str]) -> Iterator[st
 def _database() -> str:
     answer = rds.describe_db_instances(DBInstanceIdentifier=DATABASE)
     return str(answer["DBInstances"][0]["DBInstanceStatus"])
-
-
-def _suspend(service: str, *, suspended: bool) -> None:
-    """Suspend the service's scaling, or resume it."""
-    scaling.register_scalable_target(
-        ServiceNamespace="ecs",
-        ResourceId=f"service/{CLUSTER}/{service}",
-        ScalableDimension="ecs:service:DesiredCount",
-        SuspendedState={
-            "DynamicScalingInSuspended": suspended,
-            "DynamicScalingOutSuspended": suspended,
-            "ScheduledScalingSuspended": suspended,
-        },
-    )
 
 
 def _read() -> State:

@@ -48,7 +48,10 @@ class Origin:
     domain: str
     path: str
     headers: tuple[tuple[str, str], ...]  # that CloudFront adds
-    bucket: str  # empty for a custom origin
+    bucket: str  # empty for a load balancer
+    balancer: (
+        str  # the ARN behind a VPC origin; empty where DNS and the Internet lead to the origin
+    )
     access_control: bool  # whether requests to the bucket are signed as the distribution's
     protocol: str  # http-only, https-only or match-viewer
     http_port: int
@@ -111,7 +114,7 @@ def read(account: Account, only: Collection[str] | None = None) -> list[Distribu
 
 
 class _Policies:
-    """The policies of one reading, each asked for once."""
+    """The policies and VPC origins of one reading, each asked for once."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -120,6 +123,12 @@ class _Policies:
     def cache(self, policy: str) -> CachePolicy:
         got = self._client.get_cache_policy(Id=policy)
         return CachePolicy.of(got["CachePolicy"]["CachePolicyConfig"])
+
+    @functools.cache  # noqa: B019
+    def endpoint(self, origin: str) -> Mapping[str, Any]:
+        got = self._client.get_vpc_origin(Id=origin)["VpcOrigin"]
+        config: Mapping[str, Any] = got["VpcOriginEndpointConfig"]
+        return config
 
     @functools.cache  # noqa: B019
     def forwarded(self, policy: str) -> Taken:
@@ -145,7 +154,7 @@ def _distribution(whole: Mapping[str, Any], policies: _Policies) -> Distribution
         domain=whole["DomainName"].lower(),
         aliases=tuple(alias.lower() for alias in _items(config.get("Aliases"))),
         root=config.get("DefaultRootObject") or "",
-        origins={each["Id"]: _origin(each) for each in _items(config["Origins"])},
+        origins={each["Id"]: _origin(each, policies) for each in _items(config["Origins"])},
         behaviours=(*ordered, default),
         errors=_errors(_items(config.get("CustomErrorResponses"))),
         web_acl=config.get("WebACLId") or "",
@@ -188,8 +197,11 @@ def _behaviour(config: Mapping[str, Any], policies: _Policies, place: str) -> Be
     )
 
 
-def _origin(config: Mapping[str, Any]) -> Origin:
-    custom = config.get("CustomOriginConfig")
+def _origin(config: Mapping[str, Any], policies: _Policies) -> Origin:
+    private = config.get("VpcOriginConfig") or {}
+    endpoint = policies.endpoint(private["VpcOriginId"]) if private else {}
+    # A VPC origin says itself where it is and how to speak to it, the distribution for how long.
+    custom = {**endpoint, **private} or config.get("CustomOriginConfig")
     domain = config["DomainName"].lower()
     bucket = "" if custom else domain.partition(".s3.")[0].partition(".s3-")[0]
     custom = custom or {}
@@ -202,6 +214,7 @@ def _origin(config: Mapping[str, Any]) -> Origin:
             for each in _items(config.get("CustomHeaders"))
         ),
         bucket=bucket,
+        balancer=endpoint.get("Arn", ""),
         access_control=bool(config.get("OriginAccessControlId")),
         protocol=custom.get("OriginProtocolPolicy", "https-only"),
         http_port=custom.get("HTTPPort", 80),
@@ -225,12 +238,6 @@ def _errors(items: Iterable[Mapping[str, Any]]) -> dict[int, ErrorResponse]:
 
 def _items(part: Mapping[str, Any] | None) -> list[Any]:
     return list((part or {}).get("Items") or [])
-
-
-def load_balancers(account: Account) -> dict[str, str]:
-    """Names of the account's load balancers by their DNS names, in lower case."""
-    described = account.client("elbv2").describe_load_balancers()["LoadBalancers"]
-    return {each["DNSName"].lower(): each["LoadBalancerName"] for each in described}
 
 
 @dataclass

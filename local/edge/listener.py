@@ -64,7 +64,8 @@ class Listener:
             if self._context is not None:
                 connection = self._context().wrap_socket(accepted, server_side=True)
                 self._open.add(connection)
-            Viewer(connection, client, secure=self._context is not None).serve(self._answer)
+            secure = self._context is not None
+            Viewer(connection, client, port=self.port, secure=secure).serve(self._answer)
         except OSError:
             return  # a viewer that went, was silent, or doesn't trust us
         finally:
@@ -76,8 +77,9 @@ class Listener:
 class Viewer:
     """One connection."""
 
-    def __init__(self, connection: socket.socket, client: str, *, secure: bool) -> None:
+    def __init__(self, connection: socket.socket, client: str, *, port: int, secure: bool) -> None:
         self._connection = connection
+        self._port = port
         self._client = client
         self._secure = secure
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_LARGEST_HEAD)
@@ -140,9 +142,9 @@ class Viewer:
             target = slash + rest or "/"
         uri, _, query = target.partition("?")
         headers = Headers(fields)
-        # The port is the local edge's, no viewer's: CloudFront listens at 80 and 443 alone.
+        # The port of this listener stands for 80 or 443, which no viewer names.
         host, colon, port = headers.get("host").rpartition(":")
-        if colon and port.isdecimal():
+        if colon and port == str(self._port):
             headers = Headers((n, host if n.lower() == "host" else v) for n, v in headers)
         size = len(head.method) + len(head.target) + sum(len(n) + len(v) + 4 for n, v in fields)
         request = Request(

@@ -5,7 +5,7 @@ import fnmatch
 import http.client
 import json
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from botocore.exceptions import ClientError
@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from local.account import Account
 from local.edge.deployment import Distribution, Origin
 from local.edge.message import Headers, Request, Response
+from local.edge.reach import LoadBalancer
 
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD"})
 
@@ -35,7 +36,9 @@ class Asker(Protocol):
 class Origins:
     """The origins of an emulated account."""
 
-    def __init__(self, account: Account, load_balancers: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self, account: Account, load_balancers: Callable[[], Iterable[LoadBalancer]]
+    ) -> None:
         self._account = account
         self._load_balancers = load_balancers
 
@@ -43,11 +46,21 @@ class Origins:
         """The origin's answer; raises Unreachable when there is none."""
         if origin.bucket:
             return Bucket(self._account, origin).ask(request, distribution)
-        name = self._load_balancers().get(origin.domain)
-        if name is None:
-            # As for a name that DNS doesn't know ("HTTP 502 status code (DNS error)").
-            raise Unreachable(502, f"{origin.domain} is no load balancer of the emulated account")
-        return self._balanced(origin, name, request)
+        return self._balanced(origin, self._found(origin, _port(origin, request)), request)
+
+    def _found(self, origin: Origin, port: int) -> str:
+        """The name of the origin's load balancer, when CloudFront can connect to it."""
+        for each in self._load_balancers():
+            if origin.balancer and each.arn == origin.balancer:
+                if each.reached_by_vpc_origin(port):
+                    return each.name
+                raise Unreachable(504, f"its security groups don't admit CloudFront on {port}")
+            if not origin.balancer and each.domain == origin.domain:
+                if each.reached_by_public_origin(port):
+                    return each.name
+                raise Unreachable(504, f"{origin.domain} can't be reached from the Internet")
+        # As for a name that DNS doesn't know ("HTTP 502 status code (DNS error)").
+        raise Unreachable(502, f"{origin.domain} is no load balancer of the emulated account")
 
     def _balanced(self, origin: Origin, name: str, request: Request) -> Response:
         """Through the load balancer's listener; GET and HEAD are tried again, as CloudFront does
@@ -65,10 +78,7 @@ class Origins:
         raise AssertionError(attempts)
 
     def _once(self, origin: Origin, name: str, request: Request) -> Response:
-        secure = origin.protocol == "https-only" or (
-            origin.protocol == "match-viewer" and request.secure
-        )
-        port = origin.https_port if secure else origin.http_port
+        port = _port(origin, request)
         host = request.headers.get("host").split(":")[0]
         target = request.target if host == origin.domain else f"/_alb/{name}{request.target}"
         endpoint = urllib.parse.urlsplit(self._account.endpoint)
@@ -97,6 +107,13 @@ class Origins:
             )
         finally:
             connection.close()
+
+
+def _port(origin: Origin, request: Request) -> int:
+    secure = origin.protocol == "https-only" or (
+        origin.protocol == "match-viewer" and request.secure
+    )
+    return origin.https_port if secure else origin.http_port
 
 
 class Bucket:

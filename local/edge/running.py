@@ -25,6 +25,7 @@ from local.edge.listener import Listener
 from local.edge.log import Entry, Log
 from local.edge.message import Request, Response
 from local.edge.origins import Origins
+from local.edge.reach import LoadBalancer, load_balancers
 from local.errors import LocalError
 
 _REFRESH: Final = 2.0  # s between two looks at what is deployed
@@ -56,7 +57,7 @@ class Deployed:
     note: Callable[[str], None]
     read_timeout: float | None  # s, instead of the origins' own
     resources: Callable[[], Collection[str]] | None = None  # ids of what is served; None: all
-    load_balancers: Mapping[str, str] = field(default_factory=dict)  # names by DNS names
+    load_balancers: list[LoadBalancer] = field(default_factory=list)
     distributions: list[Distribution] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -81,7 +82,7 @@ class Deployed:
             }
             for arn in used:
                 self.functions.get(arn)
-            self.load_balancers = deployment.load_balancers(self.account)
+            self.load_balancers = load_balancers(self.account)
             self.edge.serve(found)
             self.distributions = found
             for distribution, path in self._invalidations.new(found):
@@ -278,7 +279,9 @@ def _placed(account: Account, stack: ExitStack, only: Collection[str] | None) ->
     placed = StandIns(
         map=standins.Map(hosts),
         api=standins.Api(),
-        geoserver=standins.GeoServer(),
+        geoserver=standins.GeoServer(
+            int(targets.environment(account, _GEOSERVER, only).get("TILE_SECONDS", 0))
+        ),
         hosts={"map": routes[_MAP].host, **hosts},
     )
     for port, standin in ((_MAP, placed.map), (_API, placed.api), (_GEOSERVER, placed.geoserver)):

@@ -44,6 +44,22 @@ def routes(account: Account, only: Collection[str] | None = None) -> list[Route]
     return list(dict.fromkeys(found))
 
 
+def environment(account: Account, port: int, only: Collection[str] | None = None) -> dict[str, str]:
+    """Return the variables that a task definition, of the families in `only`, gives the container
+    at a port."""
+    client = account.client("ecs")
+    found: dict[str, str] = {}
+    arns = client.list_task_definitions(status="ACTIVE", sort="ASC")["taskDefinitionArns"]
+    for arn in arns:  # of a family the newest revision last
+        definition = client.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        if only is not None and definition["family"] not in only:
+            continue
+        for container in definition["containerDefinitions"]:
+            if any(each["containerPort"] == port for each in container.get("portMappings", [])):
+                found = {each["name"]: each["value"] for each in container["environment"]}
+    return found
+
+
 def register(account: Account, group: str, port: int) -> None:
     """Make a local port the group's only target on this machine."""
     client = account.client("elbv2")

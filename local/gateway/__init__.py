@@ -13,6 +13,12 @@ missing there:
 - ECR's answers and pushes (registry.py), and SSM's edits (parameters.py).
 - RDS's states, in which instances can't be changed, and their time (databases.py), restorations
   (restoration.py), and a PostgreSQL server behind each instance (postgresql.py).
+- Elastic Load Balancing's limit of one load balancer per target group (balancers.py).
+- CloudFront's VPC origins (origins.py): what they need, how long they take, and what can't change.
+- Modifications of RDS and ElastiCache (caches.py) that wait for a maintenance window, which begins
+  when it is posted to MAINTENANCE.
+- CloudWatch Logs' deliveries (deliveries.py), whose changes must not overlap.
+- Network interfaces of functions in the VPC (interfaces.py), which outlive their function.
 - EventBridge Scheduler (schedules.py): schedules fire, by their zone's clocks (times.py), under
   their role. One fires at once that is posted to SCHEDULES.
 - Application Auto Scaling (scaling.py): targets and policies, which scale nothing.
@@ -27,7 +33,7 @@ from .asgi import Message, Receive, Send
 from .containers import CRASH
 from .creations import CREATION, CREATIONS
 from .schedules import SCHEDULES
-from .serving import EVENTS, JOURNAL, Gateway
+from .serving import EVENTS, JOURNAL, MAINTENANCE, Gateway
 
 __all__ = [
     "CRASH",
@@ -35,6 +41,7 @@ __all__ = [
     "CREATIONS",
     "EVENTS",
     "JOURNAL",
+    "MAINTENANCE",
     "SCHEDULES",
     "Gateway",
     "Message",

@@ -35,7 +35,10 @@ def replayed(body: bytes) -> Receive:
 
 
 async def gathered(app: App, scope: Message, body: bytes) -> tuple[Message, bytes]:
-    """An application's answer as a whole: its start and its body."""
+    """An application's answer to a request with this body, as a whole: its start and its body."""
+    length = (b"content-length", str(len(body)).encode())
+    headers = [pair for pair in scope["headers"] if pair[0].lower() != length[0]]
+    scope = {**scope, "headers": [*headers, length]}
     start: Message = {}
     parts: list[bytes] = []
 

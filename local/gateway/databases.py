@@ -5,6 +5,12 @@ is neither changed nor rebooted (RDS user guide, "Stopping an Amazon RDS DB inst
 It stops and starts for a MOMENT. Where the machine has PostgreSQL and PostGIS, a server of its own
 runs behind each instance (postgresql.py), with the master user's password that the calls set; the
 instance's endpoint is the server's address.
+
+A modification of what ministack keeps in PendingModifiedValues waits for the next maintenance
+window unless ApplyImmediately is true, which applies what is pending, too (RDS API reference,
+ModifyDBInstance; RDS user guide, "Schedule modifications setting"). A backup retention period that
+is not 0 before and after changes as soon as possible all the same. In the window AWS also brings in
+minor versions, where AutoMinorVersionUpgrade is on.
 """
 
 import asyncio
@@ -15,12 +21,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
-from . import postgresql
+from . import postgresql, seams
 from .asgi import App, Message, Receive, Send, gathered, pass_on, read
 from .background import MOMENT, Background
 from .clients import Clients
+from .errors import rejection
 from .restoration import RESTORATIONS, restoration, source_of
 
 # The statuses that AWS asks for, or does not take.
@@ -56,9 +62,15 @@ class Databases:
     """
 
     def __init__(
-        self, app: App, clients: Clients, background: Background, home: Path | None = None
+        self,
+        app: App,
+        clients: Clients,
+        background: Background,
+        account: str,
+        home: Path | None = None,
     ) -> None:
         self._app = app
+        self._account = account
         self._clients = clients
         self._background = background
         self._home = home
@@ -74,9 +86,17 @@ class Databases:
         if action in RESTORATIONS:
             start, content = await self._restored(asked, region, scope, body)
         elif status := await asyncio.to_thread(self._forbids, action, name, region):
-            start, content = _refusal(action, name, status)
+            start, content = rejection(
+                "InvalidDBInstanceState", f"{action}: instance {name} is {status}"
+            )
         else:
+            changes = action == "ModifyDBInstance"
+            record = seams.database(self._account, region, name) if changes else None
+            waiting = dict(record.get("PendingModifiedValues", {})) if record else {}
             start, content = await gathered(self._app, scope, body)
+            if start["status"] == 200 and record is not None:
+                _defer(record, asked, waiting)
+                start, content = await self._described(name, scope, action)
             if start["status"] == 200 and action in _BECOMES:
                 self._changes(region, name, _BECOMES[action])
         if start["status"] == 200:
@@ -84,8 +104,35 @@ class Databases:
                 await asyncio.to_thread(self._serve_clients, asked, region)
                 content = self._shown(content, region)
             except postgresql.PostgresError as error:
-                start, content = _refused("InternalFailure", str(error))
+                start, content = rejection("InternalFailure", str(error))
         await pass_on(send, start, content)
+
+    def apply_pending(self, region: str, name: str, minor: str = "") -> None:
+        """Do what AWS does in an instance's maintenance window.
+
+        Args:
+            region: of the instance.
+            name: its identifier.
+            minor: an engine version that AWS wants automatic minor upgrades to bring in.
+        """
+        record = seams.database(self._account, region, name)
+        if record is None:
+            return
+        record.update(record.pop("PendingModifiedValues", {}))
+        record["PendingModifiedValues"] = {}
+        if minor and record.get("AutoMinorVersionUpgrade"):
+            record["EngineVersion"] = minor
+
+    async def _described(self, name: str, scope: Message, action: str) -> tuple[Message, bytes]:
+        """The answer to `action` that shows an instance as it is now."""
+        form = urllib.parse.urlencode(
+            {"Action": "DescribeDBInstances", "Version": "2014-10-31", "DBInstanceIdentifier": name}
+        ).encode()
+        start, content = await gathered(self._app, scope, form)
+        found = re.search(rb"<DBInstance>.*</DBInstance>", content, re.DOTALL)
+        shown = found[0] if found else b""
+        inner = f"<{action}Result>".encode() + shown + f"</{action}Result>".encode()
+        return start, f"<{action}Response>".encode() + inner + f"</{action}Response>".encode()
 
     def clear(self) -> None:
         """Discard all instances."""
@@ -182,26 +229,26 @@ class Databases:
             log.info("Nothing to restore from: %s", asked)
             return await gathered(self._app, scope, body)
         form = urllib.parse.urlencode(creation).encode()
-        length = (b"content-length", str(len(form)).encode())
-        headers = [pair for pair in scope["headers"] if pair[0].lower() != b"content-length"]
-        start, answer = await gathered(self._app, {**scope, "headers": [*headers, length]}, form)
+        start, answer = await gathered(self._app, scope, form)
         return start, answer.replace(b"CreateDBInstance", asked["Action"].encode())
 
 
-def _refusal(action: str, name: str, status: str) -> tuple[Message, bytes]:
-    return _refused("InvalidDBInstanceState", f"{action}: instance {name} is {status}")
+def _defer(record: dict[str, Any], asked: Mapping[str, str], waiting: dict[str, Any]) -> None:
+    """Keep or apply what waits for the window, after ministack carried out a modification."""
+    pending = {**waiting, **record.get("PendingModifiedValues", {})}
+    if asked.get("ApplyImmediately") == "true":
+        now = {key: value for key, value in waiting.items() if key not in _parameters(asked)}
+        record.update(now)
+        pending = {}
+    days = pending.get("BackupRetentionPeriod")
+    if days and record.get("BackupRetentionPeriod"):
+        record["BackupRetentionPeriod"] = pending.pop("BackupRetentionPeriod")
+    if "AutoMinorVersionUpgrade" in asked:
+        record["AutoMinorVersionUpgrade"] = asked["AutoMinorVersionUpgrade"] == "true"
+    record["PendingModifiedValues"] = pending
 
 
-def _refused(code: str, message: str) -> tuple[Message, bytes]:
-    content = (
-        '<ErrorResponse xmlns="http://rds.amazonaws.com/doc/2014-10-31/"><Error>'
-        f"<Type>Sender</Type><Code>{code}</Code>"
-        f"<Message>{escape(message)}</Message></Error><RequestId>gateway</RequestId>"
-        "</ErrorResponse>"
-    )
-    start: Message = {
-        "type": "http.response.start",
-        "status": 400,
-        "headers": [(b"content-type", b"text/xml")],
-    }
-    return start, content.encode()
+def _parameters(asked: Mapping[str, str]) -> set[str]:
+    """The members of an instance that a modification sets."""
+    renamed = {"EnableIAMDatabaseAuthentication": "IAMDatabaseAuthenticationEnabled"}
+    return {renamed.get(key, key) for key in asked}

@@ -25,7 +25,7 @@ class Deployment:
 
     @property
     def tasks(self) -> int:
-        """Tasks asked for."""
+        """Tasks asked for; the newest deployment of a service has its desired count."""
         return int(self.service.get("desiredCount", 0))
 
     def brief(self) -> dict[str, Any]:
@@ -42,8 +42,13 @@ class Deployment:
             statusReason=self.reason or None,
         )
 
-    def whole(self) -> dict[str, Any]:
-        """As DescribeServiceDeployments has it."""
+    @property
+    def proven(self) -> bool:
+        """Whether it succeeded with an image whose tasks run."""
+        return self.status == "SUCCESSFUL" and bool(self.images) and not self.broken
+
+    def whole(self, running: int) -> dict[str, Any]:
+        """As DescribeServiceDeployments has it, with `running` tasks of the revision."""
         brief = self.brief()
         target = brief.pop("targetServiceRevisionArn")
         failed = self.broken and self.rollback is not None
@@ -52,7 +57,7 @@ class Deployment:
             targetServiceRevision={
                 "arn": target,
                 "requestedTaskCount": self.tasks,
-                "runningTaskCount": self.tasks if self.status == "SUCCESSFUL" else 0,
+                "runningTaskCount": running,
                 "pendingTaskCount": 0,
             },
             sourceServiceRevisions=[{"arn": self.source}] if self.source else [],

@@ -1,8 +1,18 @@
 """ECS's record of deployments, and what becomes of them.
 
 ListServiceDeployments, DescribeServiceDeployments and DescribeServiceRevisions, with the digest
-that each container's image had when its deployment began, and the rollout state in
-DescribeServices. After tasks that end the circuit breaker goes back to the revision before.
+that each container's image had when the first task of its deployment started, and the rollout state
+in DescribeServices. After tasks that end the circuit breaker goes back to the last deployment that
+succeeded.
+
+A deployment is steady, and succeeds, when as many tasks run as the service asks for: at 0 tasks,
+whatever the image (botocore's ECS model, Deployment.rolloutState). A change of the desired count
+alone starts no deployment (UpdateService.desiredCount); tasks that then can't start are told in an
+event (ECS developer guide, "Amazon ECS service action events").
+
+A deregistered task definition is INACTIVE: no service can be created with it or updated to it, by
+the circuit breaker neither (botocore's ECS model, DeregisterTaskDefinition; AWS allows up to ten
+minutes until that holds, here it holds immediately).
 """
 
 import logging
@@ -14,7 +24,7 @@ from typing import Any, Final
 
 from .background import MOMENT, Background
 from .bus import Bus
-from .calls import Answer, Part, Request
+from .calls import Answer, Part, Refused, Request
 from .clients import Clients
 from .containers import resolved
 from .deployment import Deployment
@@ -44,14 +54,21 @@ class Deployments:
         self._bus = bus
         self._of: dict[str, list[Deployment]] = {}  # service ARN -> oldest first
         self._asked: dict[str, dict[str, Any]] = {}  # service ARN -> TRIGGERS as they were sent
+        self._inactive: set[str] = set()  # ARNs of task definitions
         self.part = Part(
             answers={
                 (ECS, "ListServiceDeployments"): self.listed,
                 (ECS, "DescribeServiceDeployments"): self.described,
                 (ECS, "DescribeServiceRevisions"): self.revisions,
             },
+            checks={
+                (ECS, "CreateService"): self._definition_checked,
+                (ECS, "UpdateService"): self._definition_checked,
+                (ECS, "RunTask"): self._definition_checked,
+            },
             mends={(ECS, "DescribeServices"): self._services_described},
             follows={
+                (ECS, "DeregisterTaskDefinition"): self._deregistered,
                 (ECS, "CreateService"): self._service_changed,
                 (ECS, "UpdateService"): self._service_changed,
                 (ECS, "DeleteService"): self._service_removed,
@@ -63,6 +80,19 @@ class Deployments:
 
     def _service_removed(self, _request: Request, said: Answer) -> None:
         self.removed(said["service"]["serviceArn"])
+
+    def _deregistered(self, _request: Request, said: Answer) -> None:
+        self._inactive.add(said["taskDefinition"]["taskDefinitionArn"])
+
+    async def _definition_checked(self, request: Request) -> None:
+        asked = str(request.asked.get("taskDefinition", ""))
+        if self._is_inactive(asked):
+            raise Refused("ClientException", "TaskDefinition is inactive")
+
+    def _is_inactive(self, definition: str) -> bool:
+        """Whether a revision, by its ARN or as FAMILY:REVISION, is deregistered."""
+        named = definition.rpartition("/")[2]
+        return any(arn.rpartition("/")[2] == named for arn in self._inactive)
 
     async def _services_described(self, _request: Request, said: Answer) -> None:
         for service in said.get("services", []):
@@ -80,6 +110,7 @@ class Deployments:
             or asked.get("forceNewDeployment")
             or known[-1].service["taskDefinition"] != service["taskDefinition"]
         ):
+            self._counted(known[-1], service["desiredCount"])
             return
         path = f"arn:aws:ecs:{':'.join(arn.split(':')[3:5])}"
         place = arn.split("/", 1)[1]
@@ -95,6 +126,22 @@ class Deployments:
         del known[:-KEPT]
         self._background.later(0, lambda: self._begin(deployment))
 
+    def resize(self, region: str, cluster: str, service: str, count: int) -> None:
+        """Set a service's desired count, as Application Auto Scaling does."""
+        said = self._clients("ecs", region).update_service(
+            cluster=cluster, service=service, desiredCount=count
+        )
+        known = self._of.get(said["service"]["serviceArn"])
+        if known:
+            self._counted(known[-1], count)
+
+    def _counted(self, newest: Deployment, count: int) -> None:
+        """Note a desired count that came without a deployment."""
+        more = count > newest.tasks
+        newest.service["desiredCount"] = count
+        if more:
+            self._background.later(0, lambda: self._grow(newest))
+
     def removed(self, arn: str) -> None:
         """Forget a service."""
         self._of.pop(arn, None)
@@ -104,14 +151,39 @@ class Deployments:
         """Forget all services."""
         self._of.clear()
         self._asked.clear()
+        self._inactive.clear()
 
     # What becomes of a deployment, in the background.
 
-    def _begin(self, deployment: Deployment) -> None:
-        if deployment.tasks > 0:  # without a task ECS resolves no image
+    def _resolve(self, deployment: Deployment) -> None:
+        """Find the images for a deployment's first task: without one ECS resolves none."""
+        known = any("imageDigest" in image for image in deployment.images)
+        if deployment.tasks > 0 and not known:
             deployment.images, deployment.broken = resolved(
                 self._clients, deployment.region, deployment.service["taskDefinition"]
             )
+
+    def _grow(self, newest: Deployment) -> None:
+        """Start tasks that a higher desired count asks for."""
+        if newest.status != "SUCCESSFUL":
+            return  # its end, or that of its rollback, sees the count
+        self._resolve(newest)
+        if newest.tasks > 0 and newest.broken:
+            self._bus.emit(
+                newest.region,
+                "aws.ecs",
+                "ECS Service Action",
+                {
+                    "eventType": "WARN",
+                    "eventName": "SERVICE_TASK_START_IMPAIRED",
+                    "clusterArn": newest.service["clusterArn"],
+                    "createdAt": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+                },
+                newest.service["serviceArn"],
+            )
+
+    def _begin(self, deployment: Deployment) -> None:
+        self._resolve(deployment)
         deployment.started = time.time()
         self._becomes(deployment, "IN_PROGRESS")
         self._tell(deployment, "INFO", "IN_PROGRESS", "in progress.")
@@ -123,7 +195,8 @@ class Deployments:
             deployment.finished = time.time()
             self._becomes(deployment, "STOPPED", "Superseded by a newer deployment.")
             return
-        if not deployment.broken:
+        self._resolve(deployment)
+        if not deployment.broken or deployment.tasks == 0:
             deployment.finished = time.time()
             self._becomes(deployment, "SUCCESSFUL")
             self._tell(deployment, "INFO", "COMPLETED", "completed.")
@@ -154,6 +227,13 @@ class Deployments:
         if self._of.get(service["serviceArn"], [deployment])[-1] is not deployment:
             deployment.finished = time.time()
             self._becomes(deployment, "STOPPED", "Superseded by a newer deployment.")
+            return
+        why = f"the images of {good.revision}: {good.broken}" if good.broken else ""
+        if self._is_inactive(good.service["taskDefinition"]):
+            why = f"{good.service['taskDefinition']} is inactive"
+        if why and deployment.tasks > 0:
+            deployment.finished = time.time()
+            self._becomes(deployment, "ROLLBACK_FAILED", f"{deployment.reason}; {why}")
             return
         self._clients("ecs", deployment.region).update_service(
             cluster=service["clusterArn"],
@@ -217,7 +297,16 @@ class Deployments:
 
     def described(self, asked: Mapping[str, Any], _region: str) -> dict[str, Any]:
         """DescribeServiceDeployments."""
-        return self._found("serviceDeployment", asked, lambda one: (one.arn, one.whole()))
+        return self._found(
+            "serviceDeployment", asked, lambda one: (one.arn, one.whole(self._running(one)))
+        )
+
+    def _running(self, deployment: Deployment) -> int:
+        """How many tasks of a deployment's revision run: those of the last that succeeded."""
+        known = self._of.get(deployment.service["serviceArn"], [])
+        steady = [one for one in known if one.status == "SUCCESSFUL"]
+        runs = steady and steady[-1] is deployment and deployment.proven
+        return known[-1].tasks if runs else 0
 
     def revisions(self, asked: Mapping[str, Any], _region: str) -> dict[str, Any]:
         """DescribeServiceRevisions."""
@@ -247,5 +336,5 @@ class Deployments:
         primary["rolloutState"] = "IN_PROGRESS" if running else "FAILED" if failed else "COMPLETED"
         if newest.reason:
             primary["rolloutStateReason"] = newest.reason
-        if newest.broken and not any(one.status == "SUCCESSFUL" and one.tasks for one in known):
+        if newest.broken and not any(one.proven for one in known):
             service["runningCount"] = primary["runningCount"] = 0

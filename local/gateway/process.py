@@ -22,6 +22,7 @@ def run() -> None:
     config.loglevel = "WARNING"
     _log()
     seams.silence_schedules()
+    seams.keep_prefix_lists()
     gateway = Gateway(
         app,
         account=os.environ["MINISTACK_ACCOUNT_ID"],
@@ -31,6 +32,7 @@ def run() -> None:
         home=Path.cwd(),
     )
     seams.listen(gateway.metrics.take)
+    seams.alarms(gateway.scaling.alarmed)
     os.environ["PYTHONPATH"] = str(RESOLVER)  # of the functions, which inherit it
     asyncio.run(serve(gateway, config))
 

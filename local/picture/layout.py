@@ -13,6 +13,7 @@ from local.picture.places import (
     ALARMS,
     DATA,
     EDGE,
+    ENTRANCE,
     PEOPLE,
     PRIVATE,
     PUBLIC,
@@ -27,7 +28,7 @@ from local.picture.text import width
 LEAST = 62.0  # width of a part with a short label
 # From left to right; what shares a place stands one above the other.
 BANDS = (
-    ((VISITORS,), (EDGE,), (PUBLIC, SECRETS), (PRIVATE,), (DATA,)),
+    ((VISITORS,), (EDGE,), (PUBLIC, ENTRANCE, SECRETS), (PRIVATE,), (DATA,)),
     ((TEAM,), (ROLLOUT,), (ALARMS,), (PEOPLE,)),
 )
 COLUMNS = frozenset({ROLLOUT})  # its story goes from left to right

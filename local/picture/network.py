@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from local.picture.deployed import deployed, holders
 from local.picture.model import Part, rows
-from local.picture.places import DATA, PRIVATE, PUBLIC
+from local.picture.places import DATA, ENTRANCE, PRIVATE, PUBLIC
 from local.record import Recording, Resource
 
 INTERNET, CLOUDFRONT, ENDPOINTS = "internet", "CloudFront", "endpoints"
@@ -55,7 +55,7 @@ class Network:
 def network(recording: Recording) -> Network:
     """The network of a recorded program."""
     [vpc] = recording.of("ec2/vpc:Vpc")
-    inside = [p for p in deployed(recording).parts if p.group in (PUBLIC, PRIVATE, DATA)]
+    inside = [p for p in deployed(recording).parts if p.group in (PUBLIC, ENTRANCE, PRIVATE, DATA)]
     subnets = [_subnet(recording, subnet, inside) for subnet in recording.of("ec2/subnet:Subnet")]
     order = [CLOUDFRONT, *(part.name for part in inside), ENDPOINTS, INTERNET]
     return Network(

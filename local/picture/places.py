@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 EDGE, PUBLIC, PRIVATE, DATA = "Edge, worldwide", "Public subnets", "Private subnets", "Data"
+ENTRANCE = "Private entrance"  # of the private subnets, too
 SECRETS, ROLLOUT, ALARMS = "Secrets", "Rolls out by itself", "Watching"
 VISITORS, TEAM, PEOPLE = "visitors", "team", "people"  # stand in no group
 
@@ -33,7 +34,7 @@ PLACES: dict[str, Place] = {
     "ec2/natGateway:NatGateway": Place(
         group=PUBLIC, icon="network/nat-gateway", counted="NAT\ngateway: {}"
     ),
-    "lb/loadBalancer:LoadBalancer": Place(group=PUBLIC, icon="network/elastic-load-balancing"),
+    "lb/loadBalancer:LoadBalancer": Place(group=ENTRANCE, icon="network/elastic-load-balancing"),
     "ecs/service:Service": Place(group=PRIVATE, icon="compute/fargate"),
     "elasticache/replicationGroup:ReplicationGroup": Place(
         group=PRIVATE, icon="database/elasticache"
@@ -95,6 +96,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "cloudfront/originAccessControl:OriginAccessControl",
         "cloudfront/originRequestPolicy:OriginRequestPolicy",
         "cloudfront/responseHeadersPolicy:ResponseHeadersPolicy",
+        "cloudfront/vpcOrigin:VpcOrigin",
         "ecr/lifecyclePolicy:LifecyclePolicy",
         "ecs/cluster:Cluster",
         "ecs/clusterCapacityProviders:ClusterCapacityProviders",

@@ -35,6 +35,7 @@ from local.provider.model import (
 )
 from local.provider.parts import (
     Call,
+    Change,
     Context,
     GoneError,
     Name,
@@ -42,6 +43,7 @@ from local.provider.parts import (
     Scope,
     Seen,
     Tagging,
+    When,
     fill,
     op,
 )
@@ -50,6 +52,8 @@ from local.provider.tags import TAGGING
 from local.provider.wire import UNKNOWN, canonical
 
 RECORDED = "__recorded"  # the output that remembers what the emulator did not keep
+PENDING = "__pending"  # the output with the present values of inputs that AWS changes later
+_NOTHING: Scope = {}
 _CLIENT_SIDE = re.compile(r"^(force|skip|wait|retain|applyImmediately|allowOverwrite|region$|__)")
 _NOT_SENT = ("tags", "tagsAll")
 _INPUT_ERRORS = (UnmappedError, ValueError, KeyError, TypeError)
@@ -75,6 +79,11 @@ class Type:
     seen: Mapping[str, str] = field(default_factory=dict)  # input -> path into what is read
     outputs: Mapping[str, str | Callable[[Scope], Any]] = field(default_factory=dict)
     replace: str = ""  # inputs whose change needs a new object; "*" = all
+    replace_when: Mapping[str, When] = field(default_factory=dict)  # those that need it sometimes
+    reject_when: Mapping[str, When] = field(default_factory=dict)  # changes that it rejects
+    same_when: Mapping[str, When] = field(default_factory=dict)  # differences that are suppressed
+    deferred: str = ""  # inputs that AWS may change later, in a maintenance window
+    restarts: str = ""  # inputs whose change interrupts the service for a moment
     client: str = ""  # inputs that only the provider itself acts on
     unread: str = ""  # inputs that AWS normalises or hides: never drift
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -243,14 +252,42 @@ class Type:
     def home(self) -> str:
         return f"local/provider/catalogue, entry {self.token}"
 
-    def changed(self, olds: Scope, news: Scope) -> list[str]:
-        keys = {key for key in (*olds, *news) if not key.startswith("__")}
-        return sorted(k for k in keys if canonical(olds.get(k)) != canonical(news.get(k)))
+    def standing(self, old_inputs: Scope, state: Scope) -> dict[str, Any]:
+        """The inputs as they hold in AWS: those that are pending have their present values."""
+        return {**old_inputs, **state.get(PENDING, {})}
 
-    def replacing(self, changed: Collection[str]) -> list[str]:
+    def changed(self, olds: Scope, news: Scope, state: Scope = _NOTHING) -> list[str]:
+        keys = {key for key in (*olds, *news) if not key.startswith("__")}
+        different = (k for k in keys if canonical(olds.get(k)) != canonical(news.get(k)))
+        return sorted(k for k in different if not _holds(self.same_when, k, olds, news, state))
+
+    def replacing(
+        self,
+        changed: Collection[str],
+        olds: Scope = _NOTHING,
+        news: Scope = _NOTHING,
+        state: Scope = _NOTHING,
+    ) -> list[str]:
+        """The changed inputs that need a new object: always, or as their values are."""
         fixed = {*self.replace.split(), "region"}
+        fixed |= {key for key in changed if _holds(self.replace_when, key, olds, news, state)}
         free = {*_NOT_SENT, *self.client.split()} if "*" in fixed else set(changed) - fixed
         return [key for key in changed if key not in free or key in fixed]
+
+    def waits(self, changed: Collection[str], news: Scope) -> list[str]:
+        """The changed inputs that AWS applies in the next maintenance window."""
+        now = news.get("applyImmediately") is True
+        return [] if now else [key for key in changed if key in self.deferred.split()]
+
+    def rejected(
+        self, changed: Collection[str], olds: Scope, news: Scope, state: Scope = _NOTHING
+    ) -> list[str]:
+        """The changed inputs that the official provider rejects in the plan, with its function."""
+        return [
+            f"{key} ({self.reject_when[key].source})"
+            for key in changed
+            if _holds(self.reject_when, key, olds, news, state)
+        ]
 
     def deletes_first(self, olds: Scope, news: Scope) -> bool:
         """Whether the old object must go first, because the new one would have its name."""
@@ -267,8 +304,8 @@ class Type:
         return {key: value for key, value in olds.items() if key not in lost} | visible(news)
 
     def stuck(self, changed: Collection[str]) -> list[str]:
-        """The changed inputs that neither an update nor a replacement can bring about."""
-        ways = frozenset(_NOT_SENT).union(self.replacing(changed), *(k for _, k in self.updates))
+        """The changed inputs that no update can bring about, where nothing is replaced."""
+        ways = frozenset(_NOT_SENT).union(*(k for _, k in self.updates))
         return [key for key in changed if key not in ways and not self.is_client_side(key)]
 
     # -- requests
@@ -446,7 +483,7 @@ class Type:
         self, id_: str, olds: Scope, old_inputs: Scope, news: dict[str, Any], context: Context
     ) -> dict[str, Any]:
         """Update in place; what a creation left half made is finished as well."""
-        changed = self.changed(old_inputs, news)
+        changed = self.changed(self.standing(old_inputs, olds), news, olds)
         scope = context.scope({**olds, **news}, id=id_, __olds=old_inputs)
         if self.recorded:
             return self.describe(news, None, olds, context, id_)
@@ -521,7 +558,9 @@ class Type:
                 if not node and not place and not number and path != ".":
                     return None
                 members |= node if isinstance(node, dict) else {}
-            members |= {key: jmespath.search(path, answer) for key, path in step.keep.items()}
+            members |= {
+                key: jmespath.search(fill(path, scope), answer) for key, path in step.keep.items()
+            }
             listed = answer.get("Attributes", {})
             listed = listed if isinstance(listed, dict) else {a["Key"]: a["Value"] for a in listed}
             members |= {f"@{key}": value for key, value in listed.items()}
@@ -685,6 +724,11 @@ class Type:
                 different, missing = self.observe(inputs, seen)
                 untagged = seen.tags not in (None, inputs.get("tagsAll") or {})
                 excused = {*different, *missing, *(["tags"] if untagged else [])}
+                waiting = different.keys() & {*self.deferred.split()}
+                later = {key: different[key] for key in waiting if different[key] is not None}
+                excused -= later.keys()
+                if later:
+                    result |= {PENDING: later, **later}
             result[RECORDED] = sorted(excused)
         return {key: value for key, value in result.items() if value is not None}
 
@@ -701,6 +745,17 @@ class Type:
             except AwsError as error:
                 if not error.missing:
                     raise
+
+
+def _holds(
+    conditions: Mapping[str, When], key: str, olds: Scope, news: Scope, state: Scope
+) -> bool:
+    """Whether the condition of an input, if it has one, holds for a change of it."""
+    when = conditions.get(key)
+    if when is None or UNKNOWN in (olds.get(key), news.get(key)):
+        return False
+    old, new = olds.get(key), news.get(key)
+    return when.test(Change(old=old, new=new, olds=olds, news=news, state=state))
 
 
 def visible(inputs: Scope) -> dict[str, Any]:

@@ -456,10 +456,17 @@ def same(sent: Any, seen: Any, path: str, missing: set[str]) -> bool:
 
 
 def _same_document(sent: Any, seen: Any) -> bool:
-    """Two policies: lists are sets, a list of one is its item, AWS may add a statement's id."""
+    """Whether two policies are equivalent to the official provider.
+
+    Lists are sets, and a list of one is its item. An Id or a Sid that AWS added is a difference
+    (verify.SuppressEquivalentPolicyDiffs, which calls awspolicyequivalence: policyDocument.equals
+    and policyStatement.equals).
+    """
     if isinstance(sent, dict) and isinstance(seen, dict):
-        keys = sent.keys() | (seen.keys() - {"Sid", "Id"})
-        return all(key in seen and _same_document(sent.get(key), seen[key]) for key in keys)
+        keys = sent.keys() | seen.keys()
+        return sent.keys() == seen.keys() and all(
+            _same_document(sent[key], seen[key]) for key in keys
+        )
     if isinstance(sent, list) or isinstance(seen, list):
         left = sent if isinstance(sent, list) else [sent]
         right = seen if isinstance(seen, list) else [seen]

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,25 @@ class Name:
     joiner: str = "-"
     lower: bool = False
     folded: bool = False  # AWS keeps it in lower case, whoever gave it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A change of one input: its values, and all that it may depend on."""
+
+    old: Any
+    new: Any
+    olds: Scope  # all inputs before it
+    news: Scope  # and after it
+    state: Scope  # the outputs, which hold what was read
+
+
+@dataclass(frozen=True)
+class When:
+    """A condition under which the official provider treats a change in its own way."""
+
+    test: Callable[[Change], bool]
+    source: str  # file:function in hashicorp/terraform-provider-aws, internal/service
 
 
 @dataclass(frozen=True)

@@ -164,11 +164,20 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     @_told
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         token = _token(request.urn)
-        olds, news = decode(request.old_inputs), decode(request.news)
+        state, news = decode(request.olds), decode(request.news)
         kind = self._type(token)
-        self.session.note(kind, request.urn, decode(request.olds))
-        changed = kind.changed(olds, news)
-        replacing = kind.replacing(changed)
+        self.session.note(kind, request.urn, state)
+        olds = kind.standing(decode(request.old_inputs), state)
+        # The engine restores ignored inputs before Check, which merges the default tags again, so
+        # the bridge ignores them in the plan, too (pulumi-terraform-bridge, Diff, ignoreChanges).
+        changed = [
+            key for key in kind.changed(olds, news, state) if key not in request.ignoreChanges
+        ]
+        replacing = kind.replacing(changed, olds, news, state)
+        if rejected := kind.rejected(changed, olds, news, state):
+            raise RefusedError(
+                f"{token}: the provider rejects this change of {', '.join(rejected)}"
+            )
         if changed and not replacing and (stuck := kind.stuck(changed)):
             raise RefusedError(
                 f"{token}: no update is known for {', '.join(stuck)}: name a call or a "
@@ -192,6 +201,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         token = _token(request.urn)
         olds, news = decode(request.olds), decode(request.news)
         kind, old_inputs = self._type(token), decode(request.old_inputs)
+        news |= {key: old_inputs[key] for key in request.ignoreChanges if key in old_inputs}
         if request.preview:
             outputs = kind.foreseen(olds, old_inputs, news)
             return provider_pb2.UpdateResponse(properties=encode(outputs))

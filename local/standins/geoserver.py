@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -16,10 +17,25 @@ _ERROR: Final = (
 )
 
 
+# Kinds of exceptions that GeoServer draws (WMSServiceExceptionHandler, isImageExceptionType).
+_DRAWN: Final = (
+    *("application/vnd.ogc.se_inimage", "INIMAGE", "application/vnd.ogc.se_blank", "BLANK"),
+)
+
+
 class GeoServer(StandIn):
-    """WMS 1.1.1 and 1.3.0 below `/geoserver`, and the administration that the edge should close."""
+    """WMS 1.1.1 and 1.3.0 below `/geoserver`, and the administration that the edge should close.
+
+    As GeoServer does, it sends no Cache-Control of its own. `image_seconds` is what the container's
+    entry point has Tomcat's Expires Filter add to images, whatever they show; 0 without it.
+    """
 
     name = "geoserver"
+
+    def __init__(self, image_seconds: int = 0) -> None:
+        self.layers = [LAYER]
+        self._image_seconds = image_seconds
+        super().__init__()
 
     @property
     def tiles(self) -> int:
@@ -33,6 +49,9 @@ class GeoServer(StandIn):
             realm = {"WWW-Authenticate": 'Basic realm="GeoServer Realm"'}
             return Reply(status=401, body=b"Unauthorized\n", headers=realm)
         reply = self._reply(seen)
+        if self._image_seconds and reply.kind.startswith("image/"):
+            age = {"Cache-Control": f"max-age={self._image_seconds}"}
+            reply = Reply(kind=reply.kind, body=reply.body, headers=reply.headers | age)
         if "origin" not in seen.headers:
             return reply
         cors = {"Access-Control-Allow-Origin": "*", "Vary": "Origin"}
@@ -47,14 +66,19 @@ class GeoServer(StandIn):
         path = "/".join(part.partition(";")[0] for part in seen.path.lower().split("/"))
         if path.startswith(("/geoserver/web", "/geoserver/rest")):
             return Reply(kind="text/html", body=b"<h1>GeoServer administration</h1>\n")
-        if not path.startswith("/geoserver/") or not path.endswith(("/ows", "/wms", "/service")):
+        if path.rstrip("/") in ("/geoserver/login", "/geoserver/logout"):
+            # The form log-in filter and the log-out filter of its security chains.
+            return Reply(status=302, headers={"Location": "/geoserver/web/"})
+        services = ("/ows", "/wms", "/service", "/gwc/service/wmts")
+        if not path.startswith("/geoserver/") or not path.endswith(services):
             return Reply(status=404, body=b"Not found\n")
         asked = seen.parameters
         operation = asked.get("request", "").lower()
         if operation == "getcapabilities":
-            return _capabilities(seen)
+            wmts = path.endswith("/wmts") or asked.get("service", "").lower() == "wmts"
+            return _wmts_capabilities(self.layers) if wmts else _capabilities(seen, self.layers)
         if operation == "getmap":
-            return _map(asked)
+            return _map(asked, self.layers)
         return _refused("OperationNotSupported", f"No such operation: {operation}")
 
 
@@ -63,7 +87,20 @@ def _refused(code: str, text: str) -> Reply:
     return Reply(kind="text/xml", body=body)
 
 
-def _capabilities(seen: Seen) -> Reply:
+def _wmts_capabilities(layers: Sequence[str]) -> Reply:
+    found = "".join(
+        f"<Layer><ows:Identifier>{escape(name)}</ows:Identifier></Layer>" for name in layers
+    )
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<Capabilities xmlns="http://www.opengis.net/wmts/1.0" version="1.0.0"'
+        ' xmlns:ows="http://www.opengis.net/ows/1.1">'
+        f"<Contents>{found}</Contents></Capabilities>\n"
+    )
+    return Reply(kind="text/xml", body=body.encode())
+
+
+def _capabilities(seen: Seen, layers: Sequence[str]) -> Reply:
     version = "1.1.1" if seen.parameters.get("version", "").startswith("1.1") else "1.3.0"
     scheme = seen.headers.get("x-forwarded-proto", "http")
     address = escape(f"{scheme}://{seen.headers.get('host', '')}/geoserver/ows?", {'"': "&quot;"})
@@ -91,22 +128,27 @@ def _capabilities(seen: Seen) -> Reply:
     )
     errors = "XML" if newer else "application/vnd.ogc.se_xml"
     kind = "text/xml" if newer else "application/vnd.ogc.wms_xml"
+    listed = "".join(
+        f'<Layer queryable="0" opaque="0"><Name>{escape(name)}</Name><Title>Flood depth</Title>'
+        f"{systems}{extent}<Style><Name>default</Name><Title>Default</Title></Style></Layer>"
+        for name in layers
+    )
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"{root}<Service><Name>{'WMS' if newer else 'OGC:WMS'}</Name><Title>Otakaro</Title>{link}"
         f"</Service><Capability><Request><GetCapabilities><Format>{kind}</Format>{ways}"
         f"</GetCapabilities><GetMap><Format>image/png</Format>{ways}</GetMap></Request>"
         f"<Exception><Format>{errors}</Format></Exception>"
-        f"<Layer><Title>Otakaro</Title>{systems}{extent}"
-        f'<Layer queryable="0" opaque="0"><Name>{LAYER}</Name><Title>Flood depth</Title>{systems}'
-        f"{extent}<Style><Name>default</Name><Title>Default</Title></Style></Layer></Layer>"
+        f"<Layer><Title>Otakaro</Title>{systems}{extent}{listed}</Layer>"
         f"</Capability></{root[1:].split()[0]}>\n"
     ).encode()
     return Reply(kind=kind, body=body)
 
 
-def _map(asked: dict[str, str]) -> Reply:
-    if asked.get("layers") != LAYER:
+def _map(asked: dict[str, str], layers: Sequence[str]) -> Reply:
+    if asked.get("layers") not in layers:
+        if asked.get("exceptions") in _DRAWN:
+            return Reply(kind="image/png", body=picture(0, 0, 0, 0, 64, 64))
         return _refused("LayerNotDefined", f"No such layer: {asked.get('layers')}")
     try:
         west, south, east, north = (float(part) for part in asked["bbox"].split(","))

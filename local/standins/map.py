@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Final
 
 from local.standins.app import Reply, Seen, StandIn
+from local.standins.geoserver import picture
 
 _PAGES: Final = Path(__file__).with_name("pages")
 _KINDS: Final = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
+    "ico": "image/png",
     "js": "text/javascript; charset=utf-8",
     "json": "application/json",
+    "png": "image/png",
 }
 
 
@@ -39,6 +42,13 @@ class Map(StandIn):
         self._files["/help.html"] = (_PAGES / "help.html").read_bytes()
         config = {name: f"https://{host}" for name, host in hosts.items()}
         self._files["/config.json"] = json.dumps(config).encode()
+        # As TerriaMap's index.ejs links them, without crossorigin.
+        self._files["/favicon.ico"] = picture(0, 0, 1, 1, 16, 16)
+        self._files["/favicons/icon-16x16.png"] = self._files["/favicon.ico"]
+        icons = [{"src": "/favicons/icon-16x16.png", "sizes": "16x16", "type": "image/png"}]
+        manifest = {"name": "Map", "start_url": "/", "display": "standalone", "icons": icons}
+        self._files["/favicons/manifest.json"] = json.dumps(manifest).encode()
+        self._files["/manifest.json"] = self._files["/favicons/manifest.json"]
         init = {"catalog": [{"type": "wms", "name": "Flood depth", "layers": "otakaro:flood"}]}
         self._files["/init/otakaro.json"] = json.dumps(init).encode()
         super().__init__()

@@ -1,6 +1,6 @@
 """The provider without engine or emulator: its requests answered by a table."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -109,9 +109,21 @@ class Engine:
         answer = self.provider.Check(request, self.connection)
         return decode(answer.inputs), [failure.reason for failure in answer.failures]
 
-    def diff(self, token: str, olds: dict[str, Any], news: dict[str, Any]) -> Any:
+    def diff(
+        self,
+        token: str,
+        olds: dict[str, Any],
+        news: dict[str, Any],
+        state: dict[str, Any] | None = None,
+        ignore: Sequence[str] = (),
+    ) -> Any:
         request = provider_pb2.DiffRequest(
-            urn=self.urn(token), id="x", old_inputs=encode(olds), news=encode(news)
+            urn=self.urn(token),
+            id="x",
+            old_inputs=encode(olds),
+            news=encode(news),
+            olds=encode(state or {}),
+            ignoreChanges=ignore,
         )
         return self.provider.Diff(request, self.connection)
 

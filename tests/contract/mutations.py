@@ -15,7 +15,7 @@ from local.provider.rules import rules_of
 from local.provider.rules.core import Rule
 from local.record import configuration
 from tests.contract import references
-from tests.contract.world import Thing, World, world
+from tests.contract.world import PREFIX_LIST, Thing, World, world
 from tests.unit.conftest import SWITCHES
 
 GONE = object()  # the input is taken away
@@ -156,7 +156,8 @@ ASYNC = "lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 NAMED = "servicediscovery/service:Service"
 C = "containerDefinitions[0]"
 D = "defaultCacheBehavior"
-ORIGIN = "origins[0].customOriginConfig"
+ORIGIN, PRIVATE = "cloudfront/vpcOrigin:VpcOrigin", "origins[0].vpcOriginConfig"
+ENDPOINT = "vpcOriginEndpointConfig"
 PLAIN = "database-storage"  # an alarm of one metric
 BOARD, QUESTION = (
     "cloudwatch/dashboard:Dashboard",
@@ -180,7 +181,7 @@ WRONG = (
     Wrong(VPC, "tags", {"a": "<b>"}, told="tagsAll"),
     Wrong(SUBNET, "cidrBlock", "10.0.0.0/29"), Wrong(SUBNET, "cidrBlock", "10.9.0.0/19"),
     Wrong(SUBNET, "cidrBlock", some(SUBNET, "cidrBlock", "public-ap-southeast-2a")),
-    Wrong(SUBNET, "availabilityZone", "us-east-1a"), Wrong(SUBNET, "vpcId", some(TABLE)),
+    Wrong(SUBNET, "availabilityZone", "us-east-1a"), Wrong(SUBNET, "availabilityZone", "ap-southeast-2f"), Wrong(SUBNET, "vpcId", some(TABLE)),
     Wrong(SG, "name", "sg-web"), Wrong(SG, "name", "web|app"), Wrong(SG, "name", "n" * 256),
     Wrong(SG, "description", "who's in"), Wrong(SG, "description", "a\nb"),
     Wrong(SG, "vpcId", some(SUBNET)),
@@ -192,7 +193,8 @@ WRONG = (
     Wrong(IN, "securityGroupId", some(SG, "name")),
     Wrong(IN, "referencedSecurityGroupId", "sg-0123456789abcdef0", "alb-to-api-5000"),
     Wrong(IN, "prefixListId", "pl-cloudfront", "to-alb-443"),
-    Wrong(IN, "securityGroupId", some(SG, name="-alb"), "cloudfront-to-alb-redirect-80"),
+    Wrong(IN, "", lambda home, rule: {**{k: v for k, v in rule.items() if k != "referencedSecurityGroupId"},
+        "securityGroupId": some(SG, name="-alb")(home, 0), "prefixListId": PREFIX_LIST}, "alb-to-api-5000", "rules"),
     Wrong(OUT, "cidrIpv4", "0.0.0.1/0", "internet-443"),
     Wrong(OUT, "referencedSecurityGroupId", GONE, "alb-to-api-5000"),
     Wrong(OUT, "toPort", some(OUT, "toPort", "worker-to-internet-80"), "worker-to-internet-443"),
@@ -213,6 +215,7 @@ WRONG = (
     Wrong(TABLE, "vpcId", GONE),
     Wrong("ec2/vpcEndpoint:VpcEndpoint", "vpcEndpointType", "Gate"),
     Wrong("ec2/vpcEndpoint:VpcEndpoint", "serviceName", "com.amazonaws.us-east-1.s3"),
+    Wrong("ec2/vpcEndpoint:VpcEndpoint", "", lambda _, old: {**old, "region": "ap-southeast-6", "serviceName": "com.amazonaws.ap-southeast-6.ssm-incidents"}, told="serviceName"),
     Wrong("ec2/vpcEndpoint:VpcEndpoint", "serviceName", "com.amazonaws.ap-southeast-2.sqs", told="vpcEndpointType"),
     Wrong("ec2/vpcEndpoint:VpcEndpoint", "routeTableIds[0]", some(SUBNET)),
     Wrong("ec2/flowLog:FlowLog", "trafficType", "SOME"),
@@ -228,9 +231,9 @@ WRONG = (
     Wrong(ALB, "desyncMitigationMode", "loose"), Wrong(ALB, "ipAddressType", "ipv6"),
     Wrong(ALB, "loadBalancerType", "web", told="Type"),
     Wrong(ALB, "subnets", lambda _, old: old[:1]), Wrong(ALB, "subnets", twice),
-    Wrong(ALB, "subnets[0]", some(SUBNET, name="public-ap-southeast-2b")),
-    Wrong(ALB, "subnets[0]", some(SUBNET, name="private-ap-southeast-2a")),
-    Wrong(ALB, "securityGroups", lambda _, old: old * 3),
+    Wrong(ALB, "subnets[0]", some(SUBNET, name="private-ap-southeast-2b")),
+    Wrong(ALB, "internal", False, told="subnets"),
+    Wrong(ALB, "securityGroups", lambda _, old: old * 6),
     Wrong(ALB, "securityGroups[0]", some(SUBNET)),
     Wrong(ALB, "accessLogs.bucket", "no-such-bucket"),
     Wrong(GROUP, "name", "-x"), Wrong(GROUP, "port", 70000), Wrong(GROUP, "protocol", "HTTP3"),
@@ -247,13 +250,15 @@ WRONG = (
     Wrong(LISTENER, "certificateArn", some(CERT, "arn", "us-east-1"), "https"),
     Wrong(LISTENER, "certificateArn", "arn:aws:acm:ap-southeast-2:111122223333:certificate/x", "https"),
     Wrong(LISTENER, "sslPolicy", "ELBSecurityPolicy-TLS-1-9", "https"),
-    Wrong(LISTENER, "port", 443, "http"), Wrong(LISTENER, "loadBalancerArn", "alb"),
+    Wrong(LISTENER, "loadBalancerArn", "alb"),
     Wrong(LISTENER, "certificateArn", "my-certificate", "https"), Wrong(LRULE, "listenerArn", "443"),
     Wrong(LISTENER, "loadBalancerArn", some(GROUP, "arn")),
-    Wrong(LISTENER, "defaultActions[0].redirect", {"statusCode": "HTTP_301"}, "http"),
-    Wrong(LISTENER, "defaultActions[0].redirect.statusCode", "HTTP_308", "http"),
-    Wrong(LISTENER, "defaultActions[0].redirect.port", "https", "http"),
-    Wrong(LISTENER, "defaultActions[0].redirect", GONE, "http", "defaultActions"),
+    *(Wrong(LISTENER, "defaultActions[0]", {"type": "redirect", **redirect}, told=told)
+        for redirect, told in (
+            ({"redirect": {"statusCode": "HTTP_301"}}, "redirect"),
+            ({"redirect": {"statusCode": "HTTP_308", "port": "8443"}}, "statusCode"),
+            ({"redirect": {"statusCode": "HTTP_301", "port": "https"}}, "port"),
+            ({}, "defaultActions"))),
     Wrong(LISTENER, "defaultActions[0].fixedResponse.statusCode", "302", "https"),
     Wrong(LISTENER, "defaultActions[0].fixedResponse.contentType", "text/markdown", "https"),
     Wrong(LISTENER, "defaultActions[0].fixedResponse.messageBody", "x" * 1025, "https"),
@@ -276,8 +281,8 @@ WRONG = (
     Wrong(LRULE, "conditions[0].hostHeader.values", ["https://a.b"]),
     Wrong(LRULE, "conditions[0].pathPattern", {"values": ["/a"]}, told="conditions"),
     Wrong(LRULE, "conditions[0]", {"pathPattern": {"values": ["/a b"]}}, told="pathPattern"),
-    Wrong(LRULE, "conditions[1].httpHeader.httpHeaderName", "Host"),
-    Wrong(LRULE, "conditions[1].httpHeader.values[0]", "v" * 129),
+    *(Wrong(LRULE, "conditions[0]", {"httpHeader": {"httpHeaderName": name, "values": [value]}}, told=told)
+        for name, value, told in (("Host", "v", "httpHeaderName"), ("X-Word", "v" * 129, "values"))),
     # RDS
     Wrong(DB, "identifier", "2nd"), Wrong(DB, "identifier", "a--b"), Wrong(DB, "identifier", "a" * 64),
     Wrong(DB, "username", "rdsadmin"), Wrong(DB, "username", "admin"), Wrong(DB, "username", "1st"),
@@ -297,6 +302,8 @@ WRONG = (
     Wrong(DB, "performanceInsightsRetentionPeriod", 14),
     Wrong(DB, "finalSnapshotIdentifier", GONE), Wrong(DB, "finalSnapshotIdentifier", "a--b"),
     Wrong(DB, "enabledCloudwatchLogsExports", ["postgresql", "slowquery"]),
+    Wrong(DB, "snapshotIdentifier", "a" * 256),
+    Wrong(DB, "snapshotIdentifier", "arn:aws:rds:us-east-1:111122223333:snapshot:shared"),
     Wrong(DB, "", lambda _, old: {**old, "multiAz": True, "availabilityZone": "ap-southeast-2a"}, told="availabilityZone"),
     Wrong(DB, "kmsKeyId", "alias/aws/rds"),
     Wrong(DB, "dbSubnetGroupName", "default-vpc"), Wrong(DB, "parameterGroupName", "default.postgres13"),
@@ -347,6 +354,8 @@ WRONG = (
     Wrong("efs/backupPolicy:BackupPolicy", "backupPolicy.status", "ON"),
     Wrong("efs/fileSystemPolicy:FileSystemPolicy", f"{STATEMENT}.Action", ["efs:ClientMount"], told="policy"),
     Wrong("efs/fileSystemPolicy:FileSystemPolicy", f"{STATEMENT}.Resource", ["arn:aws:elasticfilesystem:ap-southeast-2:111122223333:file-system/fs-1"], told="fs-1"),
+    Wrong("efs/fileSystemPolicy:FileSystemPolicy", "policy.Id", GONE, told="policy"),
+    Wrong("efs/fileSystemPolicy:FileSystemPolicy", f"{STATEMENT}.Sid", GONE, told="policy"),
     # S3
     Wrong(BUCKET, "bucket", "Logs_Bucket"), Wrong(BUCKET, "bucket", "x"),
     Wrong(BUCKET, "bucket", "a..b"), Wrong(BUCKET, "bucket", "192.168.1.1"),
@@ -434,15 +443,29 @@ WRONG = (
     Wrong(DISTRIBUTION, "customErrorResponses[0]", {"errorCode": 500, "responseCode": 500, "responsePagePath": "a.html"}, told="responsePagePath"),
     Wrong(DISTRIBUTION, "restrictions.geoRestriction.restrictionType", "whitelist", told="geoRestriction"),
     Wrong(DISTRIBUTION, "restrictions.geoRestriction", {"restrictionType": "whitelist", "locations": ["nz"]}, told="locations"),
-    Wrong(DISTRIBUTION, f"{ORIGIN}.originReadTimeout", 121), Wrong(DISTRIBUTION, f"{ORIGIN}.originKeepaliveTimeout", 0),
-    Wrong(DISTRIBUTION, f"{ORIGIN}.originProtocolPolicy", "https"),
-    Wrong(DISTRIBUTION, f"{ORIGIN}.originSslProtocols", ["TLSv1.3"]),
-    Wrong(DISTRIBUTION, f"{ORIGIN}.httpPort", 81), Wrong(DISTRIBUTION, f"{ORIGIN}.httpsPort", 444),
+    Wrong(DISTRIBUTION, f"{PRIVATE}.originReadTimeout", 121), Wrong(DISTRIBUTION, f"{PRIVATE}.originKeepaliveTimeout", 0),
+    Wrong(DISTRIBUTION, f"{PRIVATE}.vpcOriginId", GONE), Wrong(DISTRIBUTION, f"{PRIVATE}.vpcOriginId", some(ALB, "arn")),
+    Wrong(DISTRIBUTION, "origins[0].domainName", some(DISTRIBUTION, "domainName")),
+    Wrong(DISTRIBUTION, f"{D}.lambdaFunctionAssociations[0].eventType", "origin-request", told="vpcOriginConfig"),
+    *(Wrong(DISTRIBUTION, "origins[0]", lambda _, origin, config=config: {
+        **{key: origin[key] for key in ("originId", "domainName")},
+        "customOriginConfig": {"httpPort": 80, "httpsPort": 443, "originProtocolPolicy": "https-only",
+            "originSslProtocols": ["TLSv1.2"], **config}}, told=told)
+        for config, told in (
+            ({"originReadTimeout": 121}, "originReadTimeout"), ({"originKeepaliveTimeout": 0}, "originKeepaliveTimeout"),
+            ({"originProtocolPolicy": "https"}, "originProtocolPolicy"), ({"originSslProtocols": ["TLSv1.3"]}, "originSslProtocols"),
+            ({"httpPort": 81}, "httpPort"), ({"httpsPort": 444}, "httpsPort"), ({}, "internal"))),
+    Wrong(ORIGIN, f"{ENDPOINT}.name", "with space"), Wrong(ORIGIN, f"{ENDPOINT}.name", "n" * 65),
+    Wrong(ORIGIN, f"{ENDPOINT}.arn", some(GROUP, "arn")), Wrong(ORIGIN, f"{ENDPOINT}.arn", "alb"),
+    Wrong(ORIGIN, f"{ENDPOINT}.httpPort", 81), Wrong(ORIGIN, f"{ENDPOINT}.httpsPort", 444),
+    Wrong(ORIGIN, f"{ENDPOINT}.originProtocolPolicy", "https"),
+    Wrong(ORIGIN, f"{ENDPOINT}.originSslProtocols", {"items": ["TLSv1.3"], "quantity": 1}, told="items"),
+    Wrong(ORIGIN, f"{ENDPOINT}.originSslProtocols.quantity", 2),
     Wrong(DISTRIBUTION, "origins[0].domainName", "https://alb.nz"),
     Wrong(DISTRIBUTION, "origins[0].originPath", "app/"), Wrong(DISTRIBUTION, "origins[0].connectionAttempts", 4),
     Wrong(DISTRIBUTION, "origins[0].connectionTimeout", 11),
-    Wrong(DISTRIBUTION, "origins[0].customOriginConfig", GONE),
-    Wrong(DISTRIBUTION, "origins[0].customHeaders[0].name", "Host", told="customHeaders"),
+    Wrong(DISTRIBUTION, "origins[0].vpcOriginConfig", GONE),
+    Wrong(DISTRIBUTION, "origins[0].customHeaders", [{"name": "Host", "value": "a.nz"}]),
     Wrong(DISTRIBUTION, "origins[0].originAccessControlId", "E1"),
     Wrong(DISTRIBUTION, "orderedCacheBehaviors", twice, "map-cdn", "pathPattern"),
     *(Wrong(DISTRIBUTION, f"orderedCacheBehaviors[0].{key}", value, "map-cdn", told) for key, value, told in (
@@ -461,6 +484,7 @@ WRONG = (
     Wrong(REQUESTS, "cookiesConfig", {"cookieBehavior": "whitelist"}, told="cookie"),
     Wrong(REQUESTS, "queryStringsConfig", {"queryStringBehavior": "whitelist"}, told="queryString"),
     Wrong(HEADERS, "securityHeadersConfig.strictTransportSecurity.accessControlMaxAgeSec", "long"),
+    Wrong(HEADERS, "securityHeadersConfig.contentSecurityPolicy.contentSecurityPolicy", "x" * 1784),
     Wrong(HEADERS, "customHeadersConfig", {"items": [{"header": h, "value": "1", "override": True} for h in TEN]}, told="items"),
     Wrong("cloudfront/originAccessControl:OriginAccessControl", "name", "n" * 65),
     Wrong("cloudfront/originAccessControl:OriginAccessControl", "signingBehavior", "maybe"),
@@ -540,11 +564,14 @@ WRONG = (
     Wrong("ecs/clusterCapacityProviders:ClusterCapacityProviders", "defaultCapacityProviderStrategies[0].weight", 1001),
     Wrong("ecs/clusterCapacityProviders:ClusterCapacityProviders", "defaultCapacityProviderStrategies[0].capacityProvider", "EC2", told="defaultCapacityProviderStrategies"),
     Wrong("ecs/clusterCapacityProviders:ClusterCapacityProviders", "clusterName", "other"),
+    Wrong(TASK, "containerDefinitions[0].environment[0].value", "x" * 65536, told="containerDefinitions"),
     Wrong(TASK, "cpu", "300"), Wrong(TASK, "memory", "700"), Wrong(TASK, "memory", "9216", told="memory"),
     Wrong(TASK, "networkMode", "bridge"), Wrong(TASK, "networkMode", "private"), Wrong(TASK, "family", "a b"),
     Wrong(TASK, "executionRoleArn", GONE), Wrong(TASK, "executionRoleArn", "execution"),
     Wrong(TASK, "taskRoleArn", "task"), Wrong(TASK, "taskRoleArn", some(ROLE, "arn", "rollout")),
     Wrong(TASK, "requiresCompatibilities", ["FARGATES"]), Wrong(TASK, "ephemeralStorage", {"sizeInGib": 20}),
+    Wrong(TASK, "ephemeralStorage.sizeInGib", 201, "celery"),
+    Wrong(TASK, f"{C}.user", "root:", "celery"), Wrong(TASK, f"{C}.user", "the root user", "flask"),
     Wrong(TASK, "runtimePlatform.cpuArchitecture", "RISCV"),
     Wrong(TASK, f"{C}.name", "my app"), Wrong(TASK, f"{C}.image", "Image With Spaces"),
     Wrong(TASK, f"{C}.image", "111122223333.dkr.ecr.ap-southeast-2.amazonaws.com/none:live"),
@@ -600,10 +627,10 @@ WRONG = (
     Wrong(SERVICE, "serviceRegistries.registryArn", some(NAMED, "arn", "redis-name"), "geoserver", "serviceRegistries"),
     Wrong(SCALE, "minCapacity", 9), Wrong(SCALE, "resourceId", "my-service"), Wrong(SCALE, "serviceNamespace", "eks"),
     Wrong(SCALE, "resourceId", "service/x/y"), Wrong(SCALE, "scalableDimension", "ecs:service:Count"),
-    Wrong(SCALING, "policyType", "StepScaling"), Wrong(SCALING, "policyType", "Steps"),
-    Wrong(SCALING, "targetTrackingScalingPolicyConfiguration.targetValue", 0),
-    Wrong(SCALING, "targetTrackingScalingPolicyConfiguration.predefinedMetricSpecification", GONE),
-    Wrong(SCALING, "targetTrackingScalingPolicyConfiguration.predefinedMetricSpecification.predefinedMetricType", "CPU"),
+    Wrong(SCALING, "policyType", "StepScaling", "flask-cpu"), Wrong(SCALING, "policyType", "Steps"),
+    Wrong(SCALING, "targetTrackingScalingPolicyConfiguration.targetValue", 0, "flask-cpu"),
+    Wrong(SCALING, "targetTrackingScalingPolicyConfiguration.predefinedMetricSpecification", GONE, "flask-cpu"),
+    Wrong(SCALING, "targetTrackingScalingPolicyConfiguration.predefinedMetricSpecification.predefinedMetricType", "CPU", "flask-cpu"),
     Wrong(SCALING, "targetTrackingScalingPolicyConfiguration.predefinedMetricSpecification.resourceLabel", GONE, "terriamap-requests"),
     Wrong(SCALING, "targetTrackingScalingPolicyConfiguration.predefinedMetricSpecification.resourceLabel", "app/other/1/targetgroup/x/2", "terriamap-requests"),
     Wrong(SCALING, "policyType", "TargetTrackingScaling", "celery-queue", "stepScalingPolicyConfiguration"),
@@ -705,7 +732,6 @@ WRONG = (
     Wrong(TARGET, "inputTransformer.inputTemplate", "A task <of", "failure-memory"),
     Wrong(ROUTE, "destinationCidrBlock", "10.0.0.0/16"),
     # what is known to go unseen: see docs/contract.md
-    Wrong(SUBNET, "availabilityZone", "ap-southeast-2f"),
     Wrong(DB, "instanceClass", "db.m3.large"),
     Wrong(LIFECYCLE, "rules[0].prefix", "logs/"),
     Wrong(EVENT, "eventPattern.detail.size", [{"numeric": [">"]}], "-deployment"),

@@ -3,15 +3,19 @@
     pip download cfn-lint==1.58.0 --no-deps
     python -m tests.contract.offered cfn_lint-*.whl
 
-writes `local/provider/rules/offered.json` anew: engine versions that can still be created, classes
-and node types of the regions below, when runtimes close, and the actions that policies may name.
+writes `local/provider/rules/offered.json`: engine versions that can still be created, zones,
+classes and node types of the regions below, when runtimes close, and the actions that policies may
+name. The regions with Incident Manager are those of botocore's endpoints.
 """
 
+import ast
 import json
 import sys
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
+
+import boto3
 
 import local.provider.rules as rules
 
@@ -38,6 +42,7 @@ def extracted(wheel: Path) -> dict[str, Any]:
         nodes = read(f"{_SCHEMAS}aws_elasticache_cachecluster/cachenodetype_enum.json")
         runtimes = read("cfnlint/data/AdditionalSpecs/LmbdRuntimeLifecycle.json")
         actions = read("cfnlint/data/AdditionalSpecs/Policies.json")
+        zones = _constant(archive.read("cfnlint/helpers.py").decode(), "AVAILABILITY_ZONES")
     creatable = {*_enum(known, "postgres", "then")} - {*_enum(closed, "postgres", "if")}
     creatable = {version for version in creatable if "-" not in version}  # paid support only
     return {
@@ -45,6 +50,11 @@ def extracted(wheel: Path) -> dict[str, Any]:
         "postgres": " ".join(sorted(creatable, key=_version)),
         "redis": " ".join(_enum(caches, "redis", "then")),
         "valkey": " ".join(_enum(caches, "valkey", "then")),
+        "zones": {
+            region: "".join(zone.removeprefix(region) for zone in zones[region])
+            for region in REGIONS
+        },
+        "incidents": " ".join(sorted(boto3.Session().get_available_regions("ssm-incidents"))),
         "classes": {
             region: " ".join(_enum(classes[region], "postgres", "then", "DBInstanceClass"))
             for region in REGIONS
@@ -66,6 +76,14 @@ def _enum(schema: Any, engine: str, part: str, key: str = "EngineVersion") -> li
             if "enum" in found:
                 return list(found["enum"])
     raise LookupError(engine)
+
+
+def _constant(source: str, name: str) -> Any:
+    """The value of a module's constant."""
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == name:
+            return ast.literal_eval(statement.value)
+    raise LookupError(name)
 
 
 def _version(text: str) -> list[int]:

@@ -128,6 +128,193 @@ def _growing(first: Any, then: Any) -> Any:
 REPOSITORY = "aws:ecr/repository:Repository"
 
 
+REDIS = "aws:elasticache/replicationGroup:ReplicationGroup"
+
+
+@pytest.fixture
+def redis(cloud: Cloud) -> dict[str, Any]:
+    """A replication group of one node, as AWS shows it."""
+    group = {
+        "ReplicationGroupId": "q",
+        "Status": "available",
+        "CacheNodeType": "cache.t4g.micro",
+        "AutomaticFailover": "disabled",
+        "MemberClusters": ["q-001"],
+    }
+    cloud.answers |= {
+        "CreateReplicationGroup": {"ReplicationGroup": group},
+        "DescribeReplicationGroups": lambda _: {"ReplicationGroups": [group]},
+        "DescribeCacheClusters": {
+            "CacheClusters": [{"ReplicationGroupId": "q", "EngineVersion": "7.1.0"}]
+        },
+    }
+    return group
+
+
+def small(engine: Engine, olds: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """The inputs of the group."""
+    given = {
+        "replicationGroupId": "q",
+        "description": "Jobs",
+        "engineVersion": "7.1",
+        "nodeType": "cache.t4g.micro",
+        "numCacheClusters": 1,
+    }
+    inputs, faults = engine.check(REDIS, given | more, olds=olds)
+    assert faults == []
+    return inputs
+
+
+@pytest.mark.parametrize("said", [None, False, True])
+def test_a_change_waits_for_the_window_unless_the_program_says_otherwise(
+    engine: Engine, cloud: Cloud, redis: dict[str, Any], *, said: bool | None
+) -> None:
+    said_so: dict[str, Any] = {} if said is None else {"applyImmediately": said}
+    before = small(engine, **said_so)
+    id_, outputs = engine.create(REDIS, before)
+    after = small(engine, before, nodeType="cache.t4g.small", **said_so)
+    if said:
+        redis["CacheNodeType"] = "cache.t4g.small"
+    outputs = engine.update(REDIS, id_, outputs, before, after)
+    (request,) = cloud.requests("ModifyReplicationGroup")
+    assert request["CacheNodeType"] == "cache.t4g.small"
+    assert request.get("ApplyImmediately", False) is bool(said)
+    # Until the window begins, the plan shows the difference, and nothing excuses it.
+    shown = list(engine.diff(REDIS, after, after, outputs).diffs)
+    assert shown == ([] if said else ["nodeType"])
+    assert outputs["nodeType"] == ("cache.t4g.small" if said else "cache.t4g.micro")
+    assert engine.read(REDIS, id_, outputs, after)[2]["nodeType"] == outputs["nodeType"]
+    redis["CacheNodeType"] = "cache.t4g.small"
+    assert engine.read(REDIS, id_, outputs, after)[2] == after
+
+
+def test_replicas_come_before_failover_and_go_after_it(
+    engine: Engine, cloud: Cloud, redis: dict[str, Any]
+) -> None:
+    one = small(engine, applyImmediately=True)
+    id_, outputs = engine.create(REDIS, one)
+    two = small(
+        engine, one, numCacheClusters=2, automaticFailoverEnabled=True, applyImmediately=True
+    )
+    redis |= {"MemberClusters": ["q-001", "q-002"], "AutomaticFailover": "enabled"}
+    outputs = engine.update(REDIS, id_, outputs, one, two)
+    redis |= {"MemberClusters": ["q-001"], "AutomaticFailover": "disabled"}
+    engine.update(REDIS, id_, outputs, two, one)
+    changes = [name for name, _ in cloud.asked if name.endswith(("Group", "ReplicaCount"))]
+    assert changes == [
+        "CreateReplicationGroup",
+        *("IncreaseReplicaCount", "ModifyReplicationGroup"),
+        *("ModifyReplicationGroup", "DecreaseReplicaCount"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "actual", "pending", "shown"),
+    [
+        ("17.6", "17.7", None, "17.7"),  # a minor version came in automatically: a difference
+        ("17", "17.7", None, "17"),
+        ("18", "17.7", "18", "18"),
+        ("17.6", "17.6", None, "17.6"),
+    ],
+)
+def test_an_engine_version_is_compared_as_far_as_it_is_written(
+    engine: Engine, cloud: Cloud, written: str, actual: str, pending: str | None, shown: str
+) -> None:
+    waiting = {"PendingModifiedValues": {"EngineVersion": pending}} if pending else {}
+    cloud.answers["DescribeDBInstances"] = {
+        "DBInstances": [
+            {
+                "DBInstanceIdentifier": "pg",
+                "EngineVersion": actual,
+                "Endpoint": {"Address": "pg.test", "Port": 5432},
+                **waiting,
+            }
+        ]
+    }
+    inputs = {"identifier": "pg", "engineVersion": written}
+    _, outputs, found = engine.read(DATABASE, "db-1", {**inputs, "__recorded": []}, inputs)
+    assert found["engineVersion"] == shown
+    assert outputs["engineVersionActual"] == actual
+
+
+def test_the_notifications_of_a_budget_are_deleted_and_created_again(
+    engine: Engine, cloud: Cloud
+) -> None:
+    token = "aws:budgets/budget:Budget"
+    cloud.answers["DescribeBudget"] = {"Budget": {"BudgetName": "b"}}
+
+    def inputs(threshold: int, email: str) -> dict[str, Any]:
+        told = {
+            "comparisonOperator": "GREATER_THAN",
+            "notificationType": "ACTUAL",
+            "threshold": threshold,
+            "thresholdType": "PERCENTAGE",
+            "subscriberEmailAddresses": [email],
+        }
+        own = {"budgetType": "COST", "timeUnit": "MONTHLY", "limitAmount": "9", "limitUnit": "USD"}
+        given = {"name": "b", "notifications": [told], **own}
+        found, faults = engine.check(token, given)
+        assert faults == []
+        return found
+
+    before, after = inputs(80, "a@example.org"), inputs(90, "b@example.org")
+    id_, outputs = engine.create(token, before)
+    engine.update(token, id_, outputs, before, after)
+    [deleted] = cloud.requests("DeleteNotification")
+    assert deleted["Notification"]["Threshold"] == 80
+    [created] = cloud.requests("CreateNotification")
+    assert created["Notification"]["Threshold"] == 90
+    assert created["Subscribers"] == [{"SubscriptionType": "EMAIL", "Address": "b@example.org"}]
+    assert created["BudgetName"] == "b"
+
+
+def test_an_internet_gateway_moves_to_another_vpc(engine: Engine, cloud: Cloud) -> None:
+    token = "aws:ec2/internetGateway:InternetGateway"
+    gateway = {"InternetGatewayId": "igw-1", "Attachments": [{"VpcId": "vpc-1"}]}
+    cloud.answers |= {
+        "CreateInternetGateway": {"InternetGateway": gateway},
+        "DescribeInternetGateways": {"InternetGateways": [gateway]},
+    }
+    before, after = (engine.check(token, {"vpcId": f"vpc-{number}"})[0] for number in (1, 2))
+    id_, outputs = engine.create(token, before)
+    engine.update(token, id_, outputs, before, after)
+    [detached] = cloud.requests("DetachInternetGateway")
+    assert detached == {"InternetGatewayId": "igw-1", "VpcId": "vpc-1"}
+    assert [each["VpcId"] for each in cloud.requests("AttachInternetGateway")] == ["vpc-1", "vpc-2"]
+
+
+FILES = "aws:efs/fileSystemPolicy:FileSystemPolicy"
+STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "elasticfilesystem:ClientMount"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored", "same"),
+    [
+        ({"Statement": [STATEMENT]}, {"Statement": [STATEMENT], "Id": "1"}, False),
+        ({"Statement": [STATEMENT]}, {"Statement": [STATEMENT | {"Sid": "efs-1"}]}, False),
+        (
+            {"Id": "a", "Statement": [STATEMENT | {"Sid": "b"}]},
+            {
+                "Statement": [{"Sid": "b", **STATEMENT, "Action": [STATEMENT["Action"]]}],
+                "Id": "a",
+            },
+            True,
+        ),
+    ],
+)
+def test_a_policy_is_compared_with_its_identifiers(
+    engine: Engine, cloud: Cloud, sent: Any, stored: Any, *, same: bool
+) -> None:
+    inputs = {"fileSystemId": "fs-1", "policy": json.dumps(sent)}
+    outputs = {**inputs, "__recorded": []}
+    cloud.answers["DescribeFileSystemPolicy"] = {
+        "FileSystemId": "fs-1",
+        "Policy": json.dumps(stored),
+    }
+    _, _, found = engine.read(FILES, "fs-1", outputs, inputs)
+    assert (json.loads(found["policy"]) == sent) is same
+
+
 def test_an_object_made_elsewhere_is_imported_as_aws_shows_it(engine: Engine, cloud: Cloud) -> None:
     shown = {
         "repositoryName": "images",

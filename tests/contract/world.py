@@ -31,6 +31,10 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "cloudfront/originAccessControl:OriginAccessControl": {"id": "E{HEX}"},
     "cloudfront/originRequestPolicy:OriginRequestPolicy": {"id": "{uuid}"},
     "cloudfront/responseHeadersPolicy:ResponseHeadersPolicy": {"id": "{uuid}"},
+    "cloudfront/vpcOrigin:VpcOrigin": {
+        "id": "vo_{hex}",
+        "arn": "arn:aws:cloudfront::{account}:vpcorigin/{id}",
+    },
     "appautoscaling/policy:Policy": {
         "arn": "arn:aws:autoscaling:{region}:{account}:scalingPolicy:{uuid}:"
         "resource/{serviceNamespace}/{resourceId}:policyName/{name}"
@@ -313,7 +317,8 @@ def world(config: Mapping[str, str], recording: Recording | None = None) -> Worl
     Without a recording of it, it is recorded as AWS would answer.
     """
     region = config["aws:region"]
-    recording = recording or record_program(config, cloud=Aws(region))
+    users = "otakaro:basicAuthUsers"
+    recording = recording or record_program(config, cloud=Aws(region), secret=[users])
     tags = json.loads(config["aws:defaultTags"])["tags"]
     context = Context(aws=_Nothing(), region=region, account=ACCOUNT, default_tags=tags)  # type: ignore[arg-type]
     things, faults = [], []

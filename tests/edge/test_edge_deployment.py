@@ -1,11 +1,12 @@
 """Distributions as CloudFront's API describes them, and what the edge refuses to leave out."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from local.account import Account
-from local.edge import deployment
+from local.edge import deployment, targets
 from local.edge.functions import _check
 from local.errors import LocalError
 
@@ -107,6 +108,16 @@ class CloudFront:
     def get_cache_policy(self, Id: str) -> dict[str, Any]:  # noqa: N803
         return {"CachePolicy": {"c": CACHE}[Id]}
 
+    def get_vpc_origin(self, Id: str) -> dict[str, Any]:  # noqa: N803
+        endpoint = {
+            "Name": "origin",
+            "Arn": "arn:alb",
+            "HTTPPort": 8080,
+            "HTTPSPort": 8443,
+            "OriginProtocolPolicy": "match-viewer",
+        }
+        return {"VpcOrigin": {"Id": {"vo_1": Id}[Id], "VpcOriginEndpointConfig": endpoint}}
+
     def get_origin_request_policy(self, Id: str) -> dict[str, Any]:  # noqa: N803
         return {"OriginRequestPolicy": {"o": FORWARDED}[Id]}
 
@@ -118,6 +129,67 @@ def read(*configs: dict[str, Any]) -> list[deployment.Distribution]:
             return CloudFront(*configs)
 
     return deployment.read(Stub("http://127.0.0.1:1"))
+
+
+class Two(Account):
+    """An account with two stacks, `a` and `b`, whose resources have their names in their ids."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1")
+        self.answers: dict[str, Any] = {
+            "describe_target_groups": {
+                "TargetGroups": [{"TargetGroupArn": f"arn:{each}", "Port": 80} for each in "ab"]
+            },
+            "describe_load_balancers": {"LoadBalancers": [{"LoadBalancerArn": "arn:balancer"}]},
+        }
+
+    def client(self, service: str, region: str = "") -> Any:
+        assert region == ""
+        return CloudFront(config(), config()) if service == "cloudfront" else self
+
+    def get_paginator(self, name: str) -> Any:
+        return SimpleNamespace(paginate=lambda: [self.answers[name]])
+
+    def describe_listeners(self, LoadBalancerArn: str) -> dict[str, Any]:  # noqa: N803
+        return {"Listeners": [{"ListenerArn": LoadBalancerArn}]}
+
+    def describe_rules(self, ListenerArn: str) -> dict[str, Any]:  # noqa: N803
+        assert ListenerArn == "arn:balancer"
+        condition = {"Field": "host-header", "Values": []}
+        rules = [
+            {
+                "Conditions": [{**condition, "Values": [f"{each}.test"]}],
+                "Actions": [{"TargetGroupArn": f"arn:{each}"}],
+            }
+            for each in "ab"
+        ]
+        return {"Rules": rules}
+
+    def list_task_definitions(self, **_asked: str) -> dict[str, Any]:
+        return {"taskDefinitionArns": list("ab")}
+
+    def describe_task_definition(self, taskDefinition: str) -> dict[str, Any]:  # noqa: N803
+        container = {
+            "portMappings": [{"containerPort": 80}],
+            "environment": [{"name": "OF", "value": taskDefinition}],
+        }
+        return {"taskDefinition": {"family": taskDefinition, "containerDefinitions": [container]}}
+
+
+@pytest.mark.parametrize("stack", ["a", "b"])
+def test_one_of_two_stacks_is_read_alone(stack: str) -> None:
+    """With both, the last one's hosts were served for either."""
+    ids = {"a": {0, "arn:a", "a"}, "b": {1, "arn:b", "b"}}[stack]
+    (distribution,) = deployment.read(Two(), ids)  # type: ignore[arg-type]
+    assert distribution.id == {"a": "E0", "b": "E1"}[stack]
+    (route,) = targets.routes(Two(), ids)  # type: ignore[arg-type]
+    assert (route.host, route.target_group) == (f"{stack}.test", f"arn:{stack}")
+    assert targets.environment(Two(), 80, ids) == {"OF": stack}  # type: ignore[arg-type]
+
+
+def test_without_a_choice_all_stacks_are_read() -> None:
+    assert len(deployment.read(Two())) == 2
+    assert {route.host for route in targets.routes(Two())} == {"a.test", "b.test"}
 
 
 def test_a_distribution_is_read_as_it_is_deployed() -> None:
@@ -140,6 +212,19 @@ def test_a_distribution_is_read_as_it_is_deployed() -> None:
     assert (page.bucket, page.access_control) == ("pages.of.us", True)
     assert found.errors[500].page == ""
     assert (found.errors[502].page, found.errors[502].status) == ("/p.html", 503)
+
+
+def test_a_vpc_origin_is_where_its_own_configuration_says() -> None:
+    private = {
+        "Id": "alb",
+        "DomainName": "internal-alb.example.test",
+        "VpcOriginConfig": {"VpcOriginId": "vo_1", "OriginReadTimeout": 60},
+    }
+    (found,) = read(config(Origins=items(private)))
+    alb = found.origins["alb"]
+    assert (alb.balancer, alb.bucket) == ("arn:alb", "")
+    assert (alb.protocol, alb.http_port, alb.https_port) == ("match-viewer", 8080, 8443)
+    assert (alb.domain, alb.read_timeout) == ("internal-alb.example.test", 60)
 
 
 @pytest.mark.parametrize(

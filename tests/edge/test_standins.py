@@ -160,3 +160,37 @@ def test_a_stand_in_fails_hangs_and_stops_as_told(made: list[StandIn]) -> None:
     assert len(api.requests) == 4
     api.forget()
     assert not api.requests
+
+
+def test_geoserver_says_nothing_of_caching_but_what_its_container_adds_to_images(
+    made: list[StandIn],
+) -> None:
+    made += [plain := GeoServer(), wrapped := GeoServer(image_seconds=300)]
+    missing = TILE.replace("otakaro:flood", "otakaro:new")
+    assert "cache-control" not in ask(plain, TILE)[1]
+    assert ask(wrapped, TILE)[1]["cache-control"] == "max-age=300"
+    for target in (missing, WMS.format("1.3.0")):
+        status, headers, _ = ask(wrapped, target)
+        assert (status, headers["content-type"]) == (200, "text/xml")
+        assert "cache-control" not in headers
+    # Drawn, an exception can't be told from a tile.
+    _, headers, body = ask(wrapped, f"{missing}&EXCEPTIONS=INIMAGE")
+    assert (headers["content-type"], headers["cache-control"]) == ("image/png", "max-age=300")
+    assert body.startswith(b"\x89PNG")
+
+
+def test_a_published_layer_is_drawn_and_listed(made: list[StandIn]) -> None:
+    made.append(geoserver := GeoServer())
+    geoserver.layers.append("otakaro:new")
+    assert ask(geoserver, TILE.replace("flood", "new"))[1]["content-type"] == "image/png"
+    wmts = "/geoserver/gwc/service/wmts?SERVICE=WMTS&REQUEST=GetCapabilities"
+    for target in (WMS.format("1.1.1"), WMS.format("1.3.0"), wmts):
+        assert b"otakaro:new" in ask(geoserver, target)[2]
+
+
+@pytest.mark.parametrize("path", ["/geoserver/login", "/geoserver/logout/"])
+def test_geoservers_form_log_in_answers_outside_its_administration(
+    made: list[StandIn], path: str
+) -> None:
+    made.append(geoserver := GeoServer())
+    assert ask(geoserver, path, "POST", b"username=admin")[0] == 302

@@ -34,6 +34,7 @@ def origin(**changes: Any) -> Origin:
         path="",
         headers=(("X-Secret", "s3cret"),),
         bucket="",
+        balancer="",
         access_control=False,
         protocol="https-only",
         http_port=80,

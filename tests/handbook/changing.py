@@ -51,4 +51,5 @@ def written(page: Page) -> Iterator[Changing]:
 
 def line(command: Command) -> str:
     """Return a command's words on one line, without those that the reader knows."""
-    return " ".join(" ".join(word.split()) for word in command.words if word != ELLIPSIS)
+    text = " ".join(" ".join(word.split()) for word in command.words if word != ELLIPSIS)
+    return text.removesuffix(ELLIPSIS)

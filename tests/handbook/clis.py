@@ -345,6 +345,11 @@ def _pulumi(words: Sequence[str], whole: bool) -> Iterator[str]:  # noqa: ARG001
     deeper = [key for key in table if key.startswith(f"{name} ")]
     if deeper and positional and not table[name]["options"]:
         yield f"pulumi {name} has no sub-command {positional[0]!r}"
+    if name == "login":
+        # pulumi/pulumi#13899: the login fails with MissingRegion, unless the shell has one.
+        for address in positional:
+            if address.startswith("s3://") and "region=" not in address:
+                yield f"pulumi login {address} names no region: '{address}?region=ap-southeast-2'"
 
 
 def subcommand(words: Sequence[str]) -> tuple[str, Sequence[str]]:

@@ -66,6 +66,18 @@ def test_every_command_of_a_sentence_is_taken() -> None:
     assert not said, "\n".join(said)
 
 
+def test_every_address_of_a_bucket_of_states_names_its_region() -> None:
+    """In a table or a workflow, too (pulumi/pulumi#13899)."""
+    files = [page.path for page in PAGES] + list((ROOT / ".github" / "workflows").glob("*.yml"))
+    bare = [
+        f"{path.relative_to(ROOT)}: {address}"
+        for path in files
+        for address in re.findall(r"s3://[a-z0-9.-]*pulumi[a-z0-9.-]*\S*", path.read_text())
+        if "region=" not in address
+    ]
+    assert bare == []
+
+
 def test_every_setting_that_is_set_is_one_and_may_be_so() -> None:
     said = [
         f"{block}: {line}"
@@ -100,6 +112,7 @@ WRONG = [
     ("pulumi upp", "no sub-command 'upp'"),
     ("pulumi state unprotekt a", "no sub-command 'unprotekt'"),
     ("pulumi up --refreshed", "no option --refreshed"),
+    ("pulumi login s3://bucket", "names no region"),
     ("pulumi stack select --stack", "--stack needs a value"),
     ("make psuh SERVICE=geoserver", "no `make psuh`"),
     ("make push SERVIC=geoserver", "knows no SERVIC"),

@@ -62,12 +62,15 @@ def _resources(
     match service:
         case "ecr":
             yield f"arn:aws:ecr:{HERE}:repository/{asked['repositoryName']}"
-        case "ecs" if "serviceRevisionArns" in asked:
-            for fake in asked["serviceRevisionArns"]:
-                revision = name_revision(fake)
-                yield revision
-                # A revision's service is asked for, too.
-                yield revision.replace(":service-revision/", ":service/").rpartition("/")[0]
+        case "ecs" if known := asked.get("serviceRevisionArns") or asked.get(
+            "serviceDeploymentArns"
+        ):
+            kind = "revision" if "serviceRevisionArns" in asked else "deployment"
+            for fake in known:
+                arn = name_revision(fake)
+                yield arn.replace(":service-revision/", f":service-{kind}/")
+                # Its service is asked for, too.
+                yield arn.replace(":service-revision/", ":service/").rpartition("/")[0]
         case "ecs":
             for name in asked.get("services") or [asked["service"]]:
                 yield f"arn:aws:ecs:{HERE}:service/{asked['cluster']}/{name}"
@@ -80,6 +83,9 @@ def _resources(
             yield f"arn:aws:rds:{HERE}:db:{asked['DBInstanceIdentifier']}"
         case "application-autoscaling":
             assert asked["ServiceNamespace"] == "ecs"
+            if "ResourceId" not in asked:  # a list can't be limited
+                yield "*"
+                return
             yield f"arn:aws:application-autoscaling:{HERE}:scalable-target/{asked['ResourceId']}"
         case _:
             raise NotImplementedError(f"which resources does {service} authorize against?")
@@ -97,11 +103,11 @@ def _loaded(name: str, variables: Mapping[str, str]) -> Iterator[ModuleType]:
 
 
 def rollout_clients(module: ModuleType) -> list[Any]:
-    """The clients that the rollout's handler keeps, and those of its nights."""
-    clients = [getattr(module, name) for name in ("ecr", "ecs", "ssm", "sns")]
+    """The clients that the rollout's handler keeps, and those of its counts and its nights."""
+    clients = [module.ecr, module.ecs, module.ssm, module.sns]
+    clients += [module.counts.ecs, module.counts.scaling]
     if module.HOURS:
-        night = module.night
-        clients += [getattr(night, name) for name in ("ecs", "rds", "scaling", "ssm")]
+        clients += [module.night.rds, module.night.ssm]
     return clients
 
 

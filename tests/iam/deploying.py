@@ -164,12 +164,18 @@ class Deployment:
             found.append(_ask("iam:CreateServiceLinkedRole", arn, "iam:role", context, "change"))
         return found
 
+    def _regions(self, action: str) -> list[str]:
+        """Where it is called without a resource."""
+        if action == "logs:DescribeLogGroups":
+            return sorted({arn.split(":")[3] for arn in self._arns if ":log-group:" in arn})
+        return _regions(action)
+
     def _sent(self, action: str, who: str) -> Iterator[Sent]:
         entry = self.reference[action]
         asked = action.rstrip("*")
         for kind, use in resources(action, entry):
             if kind == "*":
-                for region in _regions(asked):
+                for region in self._regions(asked):
                     # A list is authorized against each resource that there is.
                     some = "*" if entry.without_resource else entry.resources[0].arn
                     arn = re.sub(r"\$\{(\w+)\}", lambda found: _ANY.get(found[1], "any"), some)

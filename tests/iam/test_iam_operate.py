@@ -18,7 +18,7 @@ from tests.unit.answers import Answers
 from tests.unit.running import NOW, deployed, well
 from tests.unit.test_operate_hours import Cloud as Night
 from tests.unit.test_operate_prices import List, product
-from tests.unit.test_operate_restart import Cloud
+from tests.unit.test_operate_restart import Cloud, Stopping
 from tests.unit.test_operate_shell import cloud, task, tools
 
 __all__ = ["tools"]
@@ -32,7 +32,7 @@ def policies(account: str = ACCOUNT) -> dict[str, Any]:
     """The documented policies, in their order."""
     text = (ROOT / "docs" / "operate.md").read_text().replace("ACCOUNT:", f"{account}:")
     blocks = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
-    names = ("read", "restart", "hours", "shell", "prices")
+    names = ("read", "restart", "stop", "hours", "shell", "prices")
     return dict(zip(names, map(json.loads, blocks), strict=True))
 
 
@@ -79,6 +79,8 @@ def resources(key: str, params: Mapping[str, Any]) -> list[str]:
             ]
         case "efs.DescribeFileSystems":
             return [f"arn:aws:elasticfilesystem:{HERE}:file-system/*"]
+        case "application-autoscaling.RegisterScalableTarget":
+            return [f"arn:aws:application-autoscaling:{HERE}:scalable-target/0ec51234567890abcdef"]
         case "rds.DescribeDBInstances":
             return [f"arn:aws:rds:{HERE}:db:*"]
     return ["*"]
@@ -137,6 +139,15 @@ def restarting() -> Answers:
 
 
 @pytest.fixture
+def stopping() -> Answers:
+    """What `stop` and `start` ask for."""
+    stack = Stopping()
+    stack.stop("backend")
+    stack.start("backend")
+    return stack.answers
+
+
+@pytest.fixture
 def waking() -> Answers:
     """What `wake` and `sleep` ask for."""
     stack = Night("night")
@@ -169,9 +180,16 @@ def test_the_policy_for_reading_suffices_for_status_and_logs(
     assert refused(simulator, asked) == set()
 
 
-def test_restarting_waking_and_shells_need_the_policies_of_their_own(
-    simulator: Simulator, restarting: Answers, waking: Answers, opening: Answers
+def test_restarting_stopping_waking_and_shells_need_the_policies_of_their_own(
+    simulator: Simulator,
+    restarting: Answers,
+    stopping: Answers,
+    waking: Answers,
+    opening: Answers,
 ) -> None:
+    stopped = {"application-autoscaling:RegisterScalableTarget"}
+    assert refused(simulator, requests(stopping, "read", "restart", "hours", "shell")) == stopped
+    assert refused(simulator, requests(stopping, "read", "stop")) == set()
     woken = {"sqs:GetQueueUrl", "sqs:SendMessage"}
     assert refused(simulator, requests(waking, "read", "restart", "shell")) == woken
     assert refused(simulator, requests(waking, "read", "hours")) == set()
@@ -193,13 +211,19 @@ def test_prices_need_a_policy_that_lets_nothing_else_be_seen(
 
 
 def test_nothing_is_allowed_that_no_command_asks_for(
-    reading: Answers, restarting: Answers, waking: Answers, opening: Answers, pricing: Answers
+    reading: Answers,
+    restarting: Answers,
+    stopping: Answers,
+    waking: Answers,
+    opening: Answers,
+    pricing: Answers,
 ) -> None:
     asked = {
         "prices": requests(pricing),
         "hours": requests(waking),
         "read": requests(reading),
         "restart": requests(restarting),
+        "stop": requests(stopping),
         "shell": requests(opening, more=("ecs.ExecuteCommand",)),
     }
     for name, policy in policies().items():
@@ -220,7 +244,7 @@ def test_another_stack_stays_out_of_reach(simulator: Simulator, restarting: Answ
             action=one.action,
             resource=one.resource.replace("otakaro-dt", "another"),
             account=ACCOUNT,
-            identity=("read", "restart", "hours", "shell"),
+            identity=("read", "restart", "stop", "hours", "shell"),
         )
         for one in requests(restarting)
         if "otakaro-dt" in one.resource

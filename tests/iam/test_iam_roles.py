@@ -132,7 +132,7 @@ def _elsewhere(arn: str) -> list[str]:
     group, stream, rest = arn.partition(":log-stream:")
     if "network-interface/" in arn or ":task/" in arn:
         return places  # AWS numbers them
-    if ":service-revision/" in arn:
+    if ":service-revision/" in arn or ":service-deployment/" in arn:
         service, _, number = arn.rpartition("/")
         return [*places, f"{service}-other/{number}"]
     return [*places, f"{group}-other{stream}{rest}"]
@@ -289,7 +289,7 @@ def test_all_that_the_rollouts_code_can_call_was_called(program: Program) -> Non
     variables = function.inputs["environment"]["variables"]
     _, tape = rollout(variables)
     made = {(service, operation) for service, operation, _ in tape.noted}
-    files = ["handler.py", *(["night.py"] if "HOURS" in variables else [])]
+    files = ["counts.py", "handler.py", *(["night.py"] if "HOURS" in variables else [])]
     trees = [ast.parse((LAMBDAS / "rollout" / file).read_text()) for file in files]
     clients = {key: key for key in ("ecr", "ecs", "ssm", "sns", "rds")}
     clients["scaling"] = "application-autoscaling"
@@ -307,4 +307,4 @@ def test_all_that_the_rollouts_code_can_call_was_called(program: Program) -> Non
                 operation = name.title().replace("_", "").replace("Db", "DB")
                 written.add((clients[known], operation))
     assert made == written
-    assert len(written) == (15 if "HOURS" in variables else 9)
+    assert len(written) == (17 if "HOURS" in variables else 12)

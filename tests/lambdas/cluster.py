@@ -1,4 +1,10 @@
-"""A small AWS in memory: just so much of ECR, ECS, SSM and SNS as the rollout's handler calls.
+"""A small AWS in memory: just so much of ECR, ECS, Application Auto Scaling, SSM and SNS as the
+rollout's handler calls.
+
+Scaling acts as in local/gateway/scaling.py, where the sources stand: registering a scalable target
+moves the desired count into its range, and an alarm raises even a service that has no tasks. No
+task may start without an image, or while a secret is as it was created: the account notes it in
+`unready`, which tests want empty.
 
 Time moves only when a test moves it. People push and edit, ECS deploys; both leave events in
 `events`, which a test delivers when, how often and in which order it likes. It answers through
@@ -18,6 +24,7 @@ from botocore.validate import ParamValidator
 
 REGISTRY = "123456789012.dkr.ecr.ap-southeast-2.amazonaws.com"
 OCI = "application/vnd.oci.image.manifest.v1+json"
+FIRST = "arn:of:the:first"  # deployment of each service, without tasks
 START = datetime(2024, 11, 23, 10, tzinfo=UTC)
 
 
@@ -33,8 +40,9 @@ class SameImageError(Exception):
 class Deployment:
     arn: str
     created: datetime
-    image: str | None  # the digest, resolved at its start
+    image: str | None  # the digest, resolved when its first task starts
     status: str = "IN_PROGRESS"
+    active: bool = True  # its task definition can be deployed again
 
 
 @dataclass
@@ -42,8 +50,12 @@ class Service:
     name: str
     repository: str
     desired: int = 0
+    minimum: int = 0
+    maximum: int = 1
+    suspended: bool = True  # scaling by policies
+    held: bool = False  # scheduled scaling is suspended: an operator stopped it
     deployments: list[Deployment] = field(
-        default_factory=lambda: [Deployment("arn:of:the:first", START, None, "SUCCESSFUL")]
+        default_factory=lambda: [Deployment(FIRST, START, None, "SUCCESSFUL")]
     )
 
     @property
@@ -51,10 +63,15 @@ class Service:
         return self.deployments[-1]
 
     @property
+    def steady(self) -> Deployment | None:
+        """The last deployment that succeeded: ECS rolls a failure back to it."""
+        found = [one for one in self.deployments if one.status == "SUCCESSFUL"]
+        return found[-1] if found else None
+
+    @property
     def runs(self) -> str | None:
-        """The image of its tasks: the last that came up, for ECS rolls a failure back."""
-        steady = [one.image for one in self.deployments if one.status == "SUCCESSFUL"]
-        return steady[-1]
+        """The image of its tasks."""
+        return None if self.steady is None else self.steady.image
 
 
 class Wire:
@@ -94,8 +111,12 @@ class Aws:
         self.cluster = cluster
         self.now = START
         self.services = {
-            name: Service(name, facts["repository"]) for name, facts in services.items()
+            name: Service(name, facts["repository"], maximum=facts["maximum"])
+            for name, facts in services.items()
         }
+        self.reads = {name: facts["parameters"] for name, facts in services.items()}
+        self.by_hand: frozenset[str] = frozenset()  # parameters that are placeholders at first
+        self.unready: list[str] = []  # services whose tasks started without all they need
         self.tags: dict[str, dict[str, str]] = {
             facts["repository"]: {} for facts in services.values()
         }
@@ -141,9 +162,49 @@ class Aws:
         detail = {"operation": "Update", "name": name, "type": "SecureString"}
         return self.event("aws.ssm", "Parameter Store Change", detail)
 
-    def up(self, name: str) -> None:
-        """Change the service's task definition, as `pulumi up` does: ECS deploys the pointer."""
-        self._deploy(self.services[name])
+    def up(self, name: str, *, deregister: bool = False) -> None:
+        """Change the service's task definition, as `pulumi up` does: ECS deploys the pointer.
+
+        Args:
+            name: the service.
+            deregister: the revisions before are INACTIVE from then on.
+        """
+        service = self.services[name]
+        if deregister:
+            for one in service.deployments:
+                one.active = False
+        self._deploy(service)
+
+    def scale(self, name: str, change: int) -> None:
+        """An alarm whose action is a scaling policy: so many tasks more, or fewer."""
+        service = self.services[name]
+        wanted = service.desired + change
+        if service.suspended:
+            return
+        if change > 0:
+            wanted = min(max(wanted, service.minimum), service.maximum)
+            self._count(service, max(service.desired, wanted))
+        else:
+            self._count(service, min(service.desired, max(wanted, service.minimum)))
+
+    def _count(self, service: Service, count: int) -> None:
+        """Change the desired count, without a deployment."""
+        before, service.desired = service.desired, count
+        if count > before:
+            self._task(service, service.newest)
+
+    def _task(self, service: Service, deployment: Deployment) -> None:
+        """A task of the deployment starts."""
+        if deployment.image is None:
+            deployment.image = self.tags[service.repository].get("live")
+        missing = [n for n in self.reads[service.name] if n in self.by_hand]
+        if deployment.image is None or any(self.versions[name] < 2 for name in missing):
+            self.unready.append(service.name)
+
+    def running(self, name: str) -> int:
+        """How many of the service's tasks run: none of an image whose containers don't come up."""
+        service = self.services[name]
+        return 0 if service.runs is None or service.runs in self.broken else service.desired
 
     def settle(self, name: str) -> None:
         """Let the service's deployment come to its end."""
@@ -154,16 +215,21 @@ class Aws:
         if not service.deployments or service.newest.status != "IN_PROGRESS":
             return
         arn = f"arn:aws:ecs:ap-southeast-2:123456789012:service/{self.cluster}/{name}"
-        if service.desired > 0 and service.newest.image in self.broken:
-            service.newest.status = "ROLLBACK_SUCCESSFUL"
-            if service.runs is None:
+        if service.desired > 0 and service.newest.image in {None, *self.broken}:
+            back = service.steady
+            if back is None or back.arn == FIRST:
                 service.newest.status = "STOPPED"
-            for outcome in ("FAILED", "COMPLETED")[: 1 if service.runs is None else 2]:
-                self._ended(arn, outcome)
-        else:
+            elif back.active:
+                self._task(service, back)
+                good = back.image not in {None, *self.broken}
+                service.newest.status = "ROLLBACK_SUCCESSFUL" if good else "ROLLBACK_FAILED"
+            else:
+                service.newest.status = "ROLLBACK_FAILED"
+            self._ended(arn, "FAILED")
+            if service.newest.status == "ROLLBACK_SUCCESSFUL":
+                self._ended(arn, "COMPLETED")
+        else:  # at no tasks, too, whatever the image
             service.newest.status = "SUCCESSFUL"
-            if service.desired == 0:
-                service.newest.image = None
             self._ended(arn, "COMPLETED")
 
     def _ended(self, arn: str, outcome: str) -> None:
@@ -177,9 +243,10 @@ class Aws:
         self.event("aws.ecs", "ECS Deployment State Change", detail, arn)
 
     def _deploy(self, service: Service) -> None:
-        image = self.tags[service.repository]["live"] if service.desired else None
         arn = f"arn:of:{service.name}:{next(self._numbers)}"
-        service.deployments.append(Deployment(arn, self.now, image))
+        service.deployments.append(Deployment(arn, self.now, None))
+        if service.desired:
+            self._task(service, service.newest)
 
     # What the handler asks for.
 
@@ -242,15 +309,17 @@ class Aws:
         *,
         cluster: str,
         service: str,
-        forceNewDeployment: bool,  # noqa: N803
+        forceNewDeployment: bool = False,  # noqa: N803
         desiredCount: int | None = None,  # noqa: N803
     ) -> dict[str, Any]:
         assert cluster == self.cluster
-        assert forceNewDeployment
         found = self.services[service]
-        if desiredCount is not None:
-            found.desired = desiredCount
-        self._deploy(found)
+        if not forceNewDeployment:
+            assert desiredCount is not None
+            self._count(found, desiredCount)
+        else:
+            found.desired = found.desired if desiredCount is None else desiredCount
+            self._deploy(found)
         return {"service": {"serviceName": service, "desiredCount": found.desired}}
 
     def describe_services(self, *, cluster: str, services: list[str]) -> dict[str, Any]:
@@ -260,6 +329,8 @@ class Aws:
                 {
                     "serviceName": name,
                     "desiredCount": self.services[name].desired,
+                    "runningCount": self.running(name),
+                    "pendingCount": 0,
                     "deployments": [
                         {"createdAt": one.created} for one in self.services[name].deployments
                     ],
@@ -274,12 +345,98 @@ class Aws:
             "serviceDeployments": [
                 {
                     "createdAt": one.created + timedelta(milliseconds=place),
+                    "serviceDeploymentArn": one.arn,
                     "status": one.status,
                     "targetServiceRevisionArn": one.arn,
                 }
                 for place, one in enumerate(self.services[service].deployments)
             ]
         }
+
+    def describe_service_deployments(
+        self,
+        *,
+        serviceDeploymentArns: list[str],  # noqa: N803
+    ) -> dict[str, Any]:
+        assert 1 <= len(serviceDeploymentArns) <= 20
+        return {
+            "serviceDeployments": [
+                {
+                    "serviceDeploymentArn": one.arn,
+                    "status": one.status,
+                    "targetServiceRevision": {
+                        "arn": one.arn,
+                        # Tasks of now: those of a deployment that another replaced are gone.
+                        "runningTaskCount": self.running(name) if one is service.steady else 0,
+                    },
+                }
+                for name, service in self.services.items()
+                for one in service.deployments
+                if one.arn in serviceDeploymentArns
+            ]
+        }
+
+    def describe_scalable_targets(
+        self,
+        *,
+        ServiceNamespace: str,  # noqa: N803
+        ResourceIds: list[str],  # noqa: N803
+        ScalableDimension: str,  # noqa: N803
+    ) -> dict[str, Any]:
+        known = {f"service/{self.cluster}/{one.name}": one for one in self.services.values()}
+        return {
+            "ScalableTargets": [
+                {
+                    "ServiceNamespace": ServiceNamespace,
+                    "ResourceId": name,
+                    "ScalableDimension": ScalableDimension,
+                    "MinCapacity": known[name].minimum,
+                    "MaxCapacity": known[name].maximum,
+                    "RoleARN": "arn:of:a:role",
+                    "CreationTime": START,
+                    "SuspendedState": {
+                        "DynamicScalingInSuspended": known[name].suspended,
+                        "DynamicScalingOutSuspended": known[name].suspended,
+                        "ScheduledScalingSuspended": known[name].held,
+                    },
+                }
+                for name in ResourceIds
+                if name in known
+            ]
+        }
+
+    def register_scalable_target(
+        self,
+        *,
+        ServiceNamespace: str,  # noqa: N803
+        ResourceId: str,  # noqa: N803
+        ScalableDimension: str,  # noqa: N803
+        MinCapacity: int,  # noqa: N803
+        MaxCapacity: int,  # noqa: N803
+        SuspendedState: dict[str, bool],  # noqa: N803
+    ) -> None:
+        assert (ServiceNamespace, ScalableDimension) == ("ecs", "ecs:service:DesiredCount")
+        prefix, cluster, name = ResourceId.split("/")
+        assert (prefix, cluster) == ("service", self.cluster)
+        assert 0 <= MinCapacity <= MaxCapacity
+        service = self.services[name]
+        service.minimum, service.maximum = MinCapacity, MaxCapacity
+        service.suspended = SuspendedState["DynamicScalingOutSuspended"]
+        assert SuspendedState["DynamicScalingInSuspended"] == service.suspended
+        service.held = SuspendedState["ScheduledScalingSuspended"]
+        self._count(service, min(max(service.desired, MinCapacity), MaxCapacity))
+
+    # What an operator does (operate/restart.py).
+
+    def hold(self, name: str) -> None:
+        """Stop a service: all scaling suspended, the minimum 0, no tasks."""
+        service = self.services[name]
+        service.minimum, service.suspended, service.held = 0, True, True
+        self._count(service, 0)
+
+    def release(self, name: str) -> None:
+        """Leave the service to the function again."""
+        self.services[name].held = False
 
     def describe_service_revisions(self, *, serviceRevisionArns: list[str]) -> dict[str, Any]:  # noqa: N803
         return {

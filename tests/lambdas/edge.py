@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from local.edge import paths
 from tests.lambdas.loading import load, unpacked
 
 MAP, API, GEOSERVER, STATUS = (
@@ -27,10 +28,13 @@ CLOSED = {
         f"/geoserver/{path}"
         for path in (
             *("web", "rest", "gwc/rest", "gwc/demo", "gwc/home", "TestWfsPost"),
-            *("j_spring_security_check", "j_spring_security_logout"),
+            *("j_spring_security_check", "j_spring_security_logout", "login", "logout"),
         )
     ]
 }
+EXACT = {MAP: ["/proxy", "/api/v1/proxy"]}
+PUBLIC = {MAP: ["/favicon.ico", "/manifest.json", "/favicons/"]}
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 SALT = "5a" * 32
 PEOPLE = ("otakaro:river", "mīria:wai:ora", "empty:")
 
@@ -48,6 +52,9 @@ def config(**changes: object) -> str:
         "hosts": HOSTS,
         "reading": [GEOSERVER],
         "closed": CLOSED,
+        "exact": EXACT,
+        "public": PUBLIC,
+        "ogc": [GEOSERVER],
         "realm": "Otakaro Digital Twin",
         "salt": SALT,
         "users": digests,
@@ -98,32 +105,51 @@ def check(handler: Callable[[Any, object], Any], given: Any) -> bool:
     before = copy.deepcopy(given)
     answer = handler(given, None)
     request = _request(before)
+    json.dumps(answer)
     if answer is _request(given):
+        assert _is_understood(request)
         assert not leads_to_administration(request)
-        if _mode(request) == "open":
-            assert given == before
-        else:
-            expected = copy.deepcopy(request)
+        assert not evades_its_behaviour(request)
+        assert _may_pass(request)
+        expected = copy.deepcopy(request)
+        host = _one(request["headers"], "host")
+        if HOSTS[host] != "open":
             expected["headers"].pop("authorization", None)
-            assert answer == expected
-            assert _may_pass(request)
+        if host == GEOSERVER and request["method"] in ("GET", "HEAD"):
+            assert meaning(answer["querystring"]) == meaning(request["querystring"])
+            assert len(answer["querystring"]) <= len(request["querystring"])
+            expected["querystring"] = answer["querystring"]
+        assert answer == expected
         return True
-    if answer["status"] == "403":
-        assert _one(request["headers"], "host").lower() in CLOSED
-        assert not is_plain(request.get("uri")) or leads_to_administration(request)
-        assert answer["headers"]["cache-control"][0]["value"] == "no-store"
-        return False
-    assert answer["status"] == "401"
-    assert not _may_pass(request)
     for name, values in answer["headers"].items():
         assert name == name.lower()
         for header in values:
             assert header["key"].lower() == name
             assert header["value"].isascii()
             assert header["value"].isprintable()
-    assert answer["headers"]["www-authenticate"][0]["value"].endswith('charset="UTF-8"')
     assert answer["headers"]["cache-control"][0]["value"] == "no-store"
-    json.dumps(answer)
+    if answer["status"] == "403":
+        assert (
+            not _is_understood(request)
+            or (
+                _one(request["headers"], "host") in CLOSED
+                and (not is_plain(request["uri"]) or leads_to_administration(request))
+            )
+            or (
+                _one(request["headers"], "host") in EXACT
+                and (evades_its_behaviour(request) or "/." in request["uri"].replace("%2e", "."))
+            )
+        )
+        return False
+    assert _is_understood(request)
+    if answer["status"] == "200":
+        assert request["uri"] == "/robots.txt"
+        assert request["method"] in ("GET", "HEAD")
+        assert HOSTS[_one(request["headers"], "host")] != "open"
+        return False
+    assert answer["status"] == "401"
+    assert not _may_pass(request)
+    assert answer["headers"]["www-authenticate"][0]["value"].endswith('charset="UTF-8"')
     return False
 
 
@@ -134,12 +160,37 @@ def _request(given: Any) -> Any:
         return None
 
 
+def _is_understood(request: Any) -> bool:
+    """Whether the request is one that CloudFront sends for a host of ours."""
+    match request:
+        case {"headers": dict(headers), "uri": str(uri), "method": method, "querystring": str()}:
+            return uri.startswith("/") and method in METHODS and _one(headers, "host") in HOSTS
+        case _:
+            return False
+
+
+def evades_its_behaviour(request: Any) -> bool:
+    """Whether Express finds the proxy at a path that CloudFront takes for another."""
+    if _one(request["headers"], "host") != MAP:
+        return False
+    mounted = re.compile("/(api/v1/)?proxy", re.IGNORECASE)
+    seen = paths.normalised(request["uri"])
+    return bool(mounted.match(request["uri"])) and not seen.startswith(tuple(EXACT[MAP]))
+
+
+def meaning(query: str) -> dict[str, list[str]]:
+    """What a server reads in the query string of an OGC request: names have no case."""
+    found: dict[str, list[str]] = {}
+    for name, value in urllib.parse.parse_qsl(query, keep_blank_values=True):
+        if name.lower() != "exceptions" or value.lower() in ("application/json", "text/javascript"):
+            found.setdefault(name.lower(), []).append(value)
+    return found
+
+
 def leads_to_administration(request: Any) -> bool:
     """Whether some server would take the request's path for a closed one."""
-    closed = CLOSED.get(_one(request["headers"], "host").lower(), [])
-    uri = request.get("uri")
-    if not isinstance(uri, str):
-        return bool(closed)
+    closed = CLOSED.get(_one(request["headers"], "host"), [])
+    uri = request["uri"]
     return any(
         names[:-1] == wanted[:-1] and names[-1].partition(".")[0] == wanted[-1]
         for wanted in (path.lower().strip("/").split("/") for path in closed)
@@ -183,22 +234,10 @@ def _one(headers: Any, name: str) -> str:
             return ""
 
 
-def _mode(request: Any) -> str:
-    match request:
-        case {"headers": dict(headers)}:
-            return HOSTS.get(_one(headers, "host").lower(), "required")
-        case _:
-            return "required"
-
-
 def _may_pass(request: Any) -> bool:
-    """The rules once more, written another way."""
-    mode = _mode(request)
-    match request:
-        case {"headers": dict(headers)}:
-            pass
-        case _:
-            return False
+    """The rules for a request that is understood once more, written another way."""
+    headers, host = request["headers"], _one(request["headers"], "host")
+    mode = HOSTS[host]
     if mode == "open":
         return True
     origin = _one(headers, "origin")
@@ -207,7 +246,10 @@ def _may_pass(request: Any) -> bool:
         return True
     places = {origin.lower(), _one(headers, "referer").lower()}
     reads = request.get("method") in ("GET", "HEAD")
-    writes_elsewhere = _one(headers, "host").lower() != GEOSERVER
+    writes_elsewhere = host != GEOSERVER
+    public = r"/(favicon\.ico|manifest\.json|favicons/[\w-]+(\.[A-Za-z0-9]+)?)"
+    if reads and host == MAP and re.fullmatch(public, request["uri"], re.ASCII):
+        return True
     if (
         mode == "from-map"
         and (reads or writes_elsewhere)
@@ -239,12 +281,13 @@ def request_of(data: bytes) -> Any:
         except (ValueError, RecursionError):
             pass
     first, *lines = text.split("\n")
-    method, _, uri = first.partition(" ")
+    method, _, target = first.partition(" ")
+    uri, _, query = target.partition("?")
     headers: dict[str, list[dict[str, str]]] = {}
     for line in lines:
         name, _, value = line.partition(":")
         headers.setdefault(name, []).append({"key": name, "value": value})
-    request = {"method": method, "uri": uri, "querystring": "", "headers": headers}
+    request = {"method": method, "uri": uri, "querystring": query, "headers": headers}
     return {"Records": [{"cf": {"request": request}}]}
 
 
@@ -258,6 +301,10 @@ def seeds() -> Iterator[bytes]:
         yield f"OPTIONS /\nhost:{host}\norigin:x\naccess-control-request-method:GET".encode()
     for uri in URIS:
         yield f"GET {uri}\nhost:{GEOSERVER}\nreferer:https://{MAP}/".encode()
+    for uri in MAP_URIS:
+        yield f"GET {uri}\nhost:{MAP}\nauthorization:{basic(PEOPLE[0])}".encode()
+    for query in QUERIES:
+        yield f"GET /geoserver/ows?{query}\nhost:{GEOSERVER}\nreferer:https://{MAP}/".encode()
     yield json.dumps(event(authorization=basic(PEOPLE[0]))).encode()
     yield b'{"Records": [{"cf": {"request": {"headers": {"host": [{"value": 1}]}, "uri": []}}}]}'
 
@@ -312,7 +359,29 @@ URIS = (
     "/geoserver/%",
     "/geoserver/%25252577eb",
 )
-METHODS: tuple[object, ...] = ("GET", "HEAD", "POST", "OPTIONS", "options", "", None, 5)
+MAP_URIS = (
+    "/proxy/_1d/https://data.example/a?b=c",
+    "/PROXY/http://data.example/",
+    "/api/v1/Proxy/x",
+    "/proxy/http://a/../../../build/x",
+    "/proxy/%2e%2E/build/x",
+    "/robots.txt",
+    "/favicon.ico",
+    "/favicons/icon-1.png",
+    "/favicons/../config.json",
+)
+QUERIES = (
+    "service=WMS&request=GetMap&layers=a:b&bbox=1,2,3,4",
+    "REQUEST=GetMap&BBOX=1%2C2%2c3,4&Exceptions=INIMAGE",
+    "request=GetFeature&exceptions=application%2Fjson&a=+%20%2B",
+    "request=x&a=1&A=2&a=3&&",
+    "request=%&a=%%34%",
+    "request=%&%45xceptions=blank&Exceptions",
+    "%72equest=GetMap&%65xceptions=blank",
+    "layers=a&exceptions=blank",
+    "wicket:interface=:1&B=1&a=2",
+)
+SENT: tuple[object, ...] = (*METHODS, "options", "TRACE", "", None, 5)
 
 
 def random_event(dice: random.Random) -> Any:
@@ -330,10 +399,13 @@ def random_event(dice: random.Random) -> Any:
                 headers[name].append(dice.choice(headers[name]))
             elif dice.random() < 0.03:
                 headers[name][0] = random_value(dice, 1)
-    uri = random_text(dice) if dice.random() < 0.5 else dice.choice(URIS) + random_text(dice)
-    request: Any = {"method": dice.choice(METHODS), "uri": uri, "headers": headers}
+    uri = dice.choice(("/", "", *URIS, *MAP_URIS)) + random_text(dice) * (dice.random() < 0.5)
+    query = dice.choice(("", *QUERIES)) + random_text(dice) * (dice.random() < 0.3)
+    method = dice.choice(SENT) if dice.random() < 0.3 else dice.choice(METHODS)
+    request: Any = {"method": method, "uri": uri, "querystring": query, "headers": headers}
     if dice.random() < 0.03:
-        request[dice.choice(("method", "headers", "uri"))] = random_value(dice, 2)
+        wrong = dice.choice(("method", "headers", "uri", "querystring"))
+        request[wrong] = random_value(dice, 2)
     if dice.random() < 0.02:
         request = random_value(dice, 2)
     return {"Records": [{"cf": {"request": request}}]}

@@ -18,7 +18,9 @@ from tests.lambdas.edge import (
     API,
     CLOSED,
     GEOSERVER,
+    HOSTS,
     MAP,
+    METHODS,
     PEOPLE,
     STATUS,
     VALUES,
@@ -118,7 +120,8 @@ def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
     for number in range(1000):
         auth.handler(event(authorization=basic(f"otakaro:{number}")), None)
         auth.handler(at(f"/geoserver/{number}"), None)
-    for remembering in (auth._is_known, auth._is_closed):
+        normalised(auth, f"request=GetMap&bbox={number}")
+    for remembering in (auth._is_known, auth._is_closed, auth._normalised):
         assert remembering.cache_info().currsize == remembering.cache_info().maxsize < 1000
 
 
@@ -201,7 +204,7 @@ def test_others_need_credentials_there(auth: ModuleType, headers: dict[str, str]
     assert passes(auth, event(API, **headers, authorization=basic(PEOPLE[0])))
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "get", ""])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_the_map_only_reads_where_it_has_nothing_to_write(auth: ModuleType, method: str) -> None:
     given = event(GEOSERVER, method, origin=f"https://{MAP}", referer=f"https://{MAP}/")
     assert auth.handler(given, None)["status"] == "401"
@@ -218,19 +221,56 @@ def test_coming_from_the_map_opens_no_host_that_requires_credentials(auth: Modul
     assert not passes(auth, event(MAP, origin=f"https://{MAP}", referer=f"https://{MAP}/"))
 
 
-@pytest.mark.parametrize("host", [MAP.upper(), MAP])
-def test_hosts_are_case_insensitive(auth: ModuleType, host: str) -> None:
-    assert passes(auth, event(host, authorization=basic(PEOPLE[0])))
-    assert passes(auth, event(API.upper(), origin=f"https://{MAP}"))
+NOT_OURS = [
+    *(None, "", "evil.example", f"{STATUS}.", f"{STATUS}:443", STATUS.upper(), STATUS.title()),
+    *(f" {STATUS}", f"{STATUS} ", f"{STATUS},{STATUS}", f"user@{STATUS}", f"x.{STATUS}"),
+    *(f"{STATUS}\0", STATUS.replace("s", "\u017f"), "d111111abcdef8.cloudfront.net", "192.0.2.1"),
+]
 
 
-@pytest.mark.parametrize("host", [None, "", "evil.example", f"{STATUS}.", f"{STATUS}:443"])
-def test_an_unknown_host_requires_credentials(auth: ModuleType, host: str | None) -> None:
-    assert not passes(auth, event(host, origin=f"https://{MAP}"))
-    assert passes(auth, event(host, authorization=basic(PEOPLE[0])))
+@pytest.mark.parametrize("host", NOT_OURS)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_host_that_is_not_exactly_ours_is_refused(
+    auth: ModuleType, host: str | None, method: str
+) -> None:
+    named = {"origin": f"https://{MAP}", "access_control_request_method": "GET"}
+    given = event(host, method, **named, authorization=basic(PEOPLE[0]))
+    assert auth.handler(given, None)["status"] == "403"
 
 
-@pytest.mark.parametrize("host", [MAP, API, STATUS, "evil.example"])
+@pytest.mark.parametrize("hosts", [[STATUS, STATUS], [STATUS, "evil.example"], []])
+def test_two_hosts_are_none(auth: ModuleType, hosts: list[str]) -> None:
+    given = event(STATUS)
+    headers = given["Records"][0]["cf"]["request"]["headers"]
+    headers["host"] = [{"key": "Host", "value": host} for host in hosts]
+    assert auth.handler(given, None)["status"] == "403"
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "get", "", "GET ", None, 5, ["GET"]])
+def test_a_method_that_no_behaviour_allows_is_refused(
+    auth: ModuleType, host: str, method: Any
+) -> None:
+    given = event(host, authorization=basic(PEOPLE[0]))
+    given["Records"][0]["cf"]["request"]["method"] = method
+    assert auth.handler(given, None)["status"] == "403"
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("field", ["uri", "querystring"])
+@pytest.mark.parametrize("value", [None, 5, ["/"], {}, b"/"])
+def test_a_path_or_query_that_is_no_text_is_refused(
+    auth: ModuleType, host: str, field: str, value: Any
+) -> None:
+    for credentials in ("", basic(PEOPLE[0])):
+        sent = event(host, authorization=credentials)
+        sent["Records"][0]["cf"]["request"][field] = value
+        assert auth.handler(sent, None)["status"] == "403"
+        del sent["Records"][0]["cf"]["request"][field]
+        assert auth.handler(sent, None)["status"] == "403"
+
+
+@pytest.mark.parametrize("host", [MAP, API, STATUS])
 def test_a_preflight_needs_no_credentials(auth: ModuleType, host: str) -> None:
     asked = {"origin": "https://else.example", "access_control_request_method": "POST"}
     assert passes(auth, event(host, "OPTIONS", **asked))
@@ -413,8 +453,9 @@ MALFORMED: list[Any] = [
 
 
 @pytest.mark.parametrize("given", MALFORMED)
-def test_what_is_no_request_is_asked_for_a_password(auth: ModuleType, given: Any) -> None:
+def test_what_is_no_request_is_refused(auth: ModuleType, given: Any) -> None:
     assert not passes(auth, given)
+    assert auth.handler(given, None)["status"] == "403"
 
 
 def test_random_requests_do_not_break_it() -> None:
@@ -518,6 +559,12 @@ CLOSED_SPELLINGS: list[Any] = [
     "/geoserver\uff0fweb",
     "/geoserver/ows/\u2025/web",
     "/geoserver/\uff05\uff17\uff17eb",
+    "/geoserver/login",
+    "/geoserver/Login?error=true",
+    "/geoserver/login.html",
+    "/geoserver//logout/",
+    "/geoserver/%6cogin",
+    "/geoserver/ows/..;/logout;jsessionid=1",
     "/geoserver/j_spr\u0131ng_security_check",
     "/geoserver/j_spr\u0130ng_security_check",
     "/geoserver/wéb",
@@ -610,3 +657,177 @@ def test_nothing_of_a_request_is_kept_for_the_next(auth: ModuleType) -> None:
     json.dumps([first, second])
     assert header(first, "access-control-allow-origin") == "https://one.example"
     assert header(second, "access-control-allow-origin") == "https://two.example"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "uri",
+    ["/favicon.ico", "/manifest.json", "/favicons/manifest.json", "/favicons/icon-192x192.png"],
+)
+def test_what_browsers_request_without_credentials_needs_none(
+    auth: ModuleType, uri: str, method: str
+) -> None:
+    assert passes(auth, without_password(uri, method=method))
+    assert auth.handler(without_password(uri, API), None)["status"] == "401"
+
+
+@pytest.mark.parametrize(
+    ("uri", "method"),
+    [
+        ("/favicon.ico", "POST"),
+        ("/favicon.ico/", "GET"),
+        ("/Favicon.ico", "GET"),
+        ("/favicon.icon", "GET"),
+        ("/config/manifest.json", "GET"),
+        ("/favicons", "GET"),
+        ("/favicons/", "GET"),
+        ("/favicons/..", "GET"),
+        ("/favicons/../config.json", "GET"),
+        ("/favicons/..config.json", "GET"),
+        ("/favicons/%2e%2e", "GET"),
+        ("/favicons/x/../../config.json", "GET"),
+        ("/favicons/a/b.png", "GET"),
+        ("/favicons/a.png\n", "GET"),
+        ("/favicons/a.png;/../x", "GET"),
+        ("/", "GET"),
+        ("", "GET"),
+    ],
+)
+def test_nothing_else_is_public(auth: ModuleType, uri: str, method: str) -> None:
+    assert auth.handler(without_password(uri, method=method), None)["status"] in ("401", "403")
+
+
+@pytest.mark.parametrize("host", [MAP, API, GEOSERVER])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_search_engines_are_told_to_stay_away(auth: ModuleType, host: str, method: str) -> None:
+    answer = auth.handler(without_password("/robots.txt", host, method), None)
+    assert answer["status"] == "200"
+    assert answer["body"] == "User-agent: *\nDisallow: /\n"
+    assert header(answer, "content-type") == "text/plain; charset=utf-8"
+    assert auth.handler(without_password("/robots.txt", host, "POST"), None)["status"] == "401"
+
+
+def test_an_open_host_has_its_own_robots_txt(auth: ModuleType) -> None:
+    assert passes(auth, without_password("/robots.txt", STATUS))
+
+
+def without_password(uri: str, host: str = MAP, method: str = "GET") -> dict[str, Any]:
+    request = event(host, method)
+    request["Records"][0]["cf"]["request"]["uri"] = uri
+    return request
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/Proxy/https://data.example/",
+        "/PROXY",
+        "/api/v1/pRoxy/https://data.example/",
+        "/API/v1/proxy/https://data.example/",
+        "/proxy/https://data.example/../../../../build/x",
+        "/proxy/https://data.example/%2e%2e/%2E./.%2e/../build/x",
+        "/api/v1/proxy/../../../build/x",
+        "/proxy/..",
+        "/proxy/./x",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_proxy_has_one_spelling(auth: ModuleType, uri: str, method: str) -> None:
+    assert auth.handler(at(uri, MAP, method), None)["status"] == "403"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/proxy/_1d/https://data.example/a/b.json",
+        "/proxy/https://data.example/.well-known/x..y/",
+        "/api/v1/proxy/http://data.example/A%20b;c?",
+        "/proxyabledomains",
+        "/prox",
+        "/build/Proxy.js",
+    ],
+)
+def test_the_proxy_and_what_is_called_alike_are_passed_on(auth: ModuleType, uri: str) -> None:
+    assert passes(auth, at(uri, MAP))
+
+
+def normalised(auth: ModuleType, query: str, method: str = "GET", host: str = GEOSERVER) -> Any:
+    given = at("/geoserver/ows", host, method)
+    request = given["Records"][0]["cf"]["request"]
+    request["querystring"] = query
+    assert passes(auth, given)
+    return request["querystring"]
+
+
+SAME = [
+    [
+        "bbox=1,2,3,4&layers=a:b&request=GetMap&service=WMS",
+        "SERVICE=WMS&REQUEST=GetMap&LAYERS=a:b&BBOX=1,2,3,4",
+        "service=WMS&request=GetMap&layers=a%3Ab&bbox=1%2C2%2c3,4",
+        "%73ervice=WMS&request=Get%4Dap&layers=a:b&bbox=1,2,3,4&exceptions=XML",
+        "service=WMS&request=GetMap&layers=a:b&bbox=1,2,3,4"
+        "&EXCEPTIONS=application/vnd.ogc.se_inimage",
+        "service=WMS&request=GetMap&layers=a:b&bbox=1,2,3,4"
+        "&%45xceptions=application%2Fvnd.ogc.se_blank",
+    ],
+    ["cql_filter=a+b%2B%26%3D&request=GetFeature", "Request=GetFeature&CQL_FILTER=a%20b%2B%26%3D"],
+    ["exceptions=application/json&request=a", "REQUEST=a&exceptions=application%2fjson"],
+]
+
+
+@pytest.mark.parametrize("spellings", SAME)
+def test_equal_requests_have_equal_query_strings(auth: ModuleType, spellings: list[str]) -> None:
+    assert [normalised(auth, query) for query in spellings] == [spellings[0]] * len(spellings)
+    assert normalised(auth, spellings[-1], "HEAD") == spellings[0]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "B=1&a=2",
+        "wicket:interface=:1:x&A=1",
+        "REQUEST=GetMap&B=%&a=1",
+        "REQUEST=GetMap&a=%%341",
+        "REQUEST=GetMap&a=%4",
+        "bbox=1,2,3,4&request=GetMap&styles=",
+        "request=GetMap&z=%25",
+        "subset=B(1)&REQUEST=GetCoverage&subset=a(1)",
+        "layers=a&REQUEST=GetMap&Layers=b",
+        "REQUEST=GetMap&&a=1",
+        "REQUEST=GetMap&=1",
+        "REQUEST=GetMap&a b=1",
+        "REQUEST=GetMap&\u00e9=1",
+    ],
+)
+def test_what_may_mean_something_else_stays_as_it_is(auth: ModuleType, query: str) -> None:
+    assert normalised(auth, query) == query
+
+
+@pytest.mark.parametrize(
+    ("query", "left"),
+    [
+        ("layers=a:b&Exceptions=INIMAGE&width=1", "layers=a:b&width=1"),
+        ("exceptions=blank", ""),
+        ("exceptions", ""),
+        ("request=a&exceptions=a&exceptions=b&b=exceptions=", "request=a&b=exceptions="),
+        ("a=%&%45xceptions=blank&b=%41", "a=%&b=%41"),
+    ],
+)
+def test_no_exception_is_drawn_as_an_image(auth: ModuleType, query: str, left: str) -> None:
+    """GeoServer's reflector takes no `request`: /geoserver/wms/reflect."""
+    assert normalised(auth, query) == left
+
+
+def test_other_hosts_and_other_methods_keep_their_query_strings(auth: ModuleType) -> None:
+    query = "REQUEST=GetMap&BBOX=1%2C2&exceptions=blank"
+    assert normalised(auth, query, "POST") == query
+    assert normalised(auth, query, host=API) == query
+
+
+@given(st.lists(st.tuples(st.text("aB%=+& \x7f", max_size=4), st.text(max_size=4)), max_size=6))
+@settings(max_examples=300, deadline=None)
+def test_normalising_again_changes_nothing(auth: ModuleType, pairs: list[tuple[str, str]]) -> None:
+    query = "&".join([*(f"{name}={value}" for name, value in pairs), "Request=x"])
+    once = normalised(auth, query)
+    assert normalised(auth, once) == once

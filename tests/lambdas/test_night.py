@@ -1,5 +1,7 @@
 """Outside the running hours nothing runs but what holds data; in the morning all is as before."""
 
+import copy
+import functools
 import json
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.lambdas.cluster import Aws, UnavailableError, Wire
+from tests.lambdas.cluster import UnavailableError, Wire
 from tests.lambdas.loading import LAMBDAS, load
 from tests.lambdas.night_account import NightAws
 from tests.lambdas.test_rollout_handler import (
@@ -22,10 +24,10 @@ from tests.lambdas.test_rollout_handler import (
     TOPIC,
     A,
     B,
+    clients,
+    drain,
+    run_everywhere,
 )
-
-SCALED = {FLASK, CELERY}
-KNOWN = {name: {**facts, "scaled": name in SCALED} for name, facts in SERVICES.items()}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def module() -> Iterator[ModuleType]:
             "AWS_ACCESS_KEY_ID": "none",
             "AWS_SECRET_ACCESS_KEY": "none",
             "CLUSTER": "twin-ecs",
-            "SERVICES": json.dumps(KNOWN),
+            "SERVICES": json.dumps(SERVICES),
             "BY_HAND": json.dumps([CESIUM, NIWA]),
             "POINTER": "live",
             "TOPIC_ARN": TOPIC,
@@ -54,32 +56,22 @@ Begin = Callable[..., NightAws]
 def begin(module: ModuleType) -> Begin:
     """A fresh account by day, `running` everywhere if an image is given."""
     wire = Wire()
-    night = module.night
-    for client in (module.ecr, module.ecs, module.ssm, module.sns):
-        wire.attach(client)
-    for client in (night.ecs, night.rds, night.scaling, night.ssm):
+    for client in (*clients(module), module.night.rds, module.night.ssm):
         wire.attach(client)
 
-    def begin(running: str | None = None) -> NightAws:
-        aws = NightAws("twin-ecs", KNOWN, hours="/twin/hours", name="twin-pg")
-        wire.aws = aws
+    @functools.cache
+    def begun(running: str | None) -> NightAws:
+        wire.aws = aws = NightAws("twin-ecs", SERVICES, hours="/twin/hours", name="twin-pg")
+        aws.by_hand = frozenset({CESIUM, NIWA})
         if running is not None:
-            aws.versions = dict.fromkeys(aws.versions, 2)
-            for repository in aws.tags:
-                module.handler(aws.push(repository, running, "v0"), None)
-            for service in aws.services:
-                aws.settle(service)
-            drain(module, aws)
-            aws.wait(600)
-        aws.calls.clear()
+            run_everywhere(module, aws, running)
+        return aws
+
+    def begin(running: str | None = None) -> NightAws:
+        wire.aws = aws = copy.deepcopy(begun(running))
         return aws
 
     return begin
-
-
-def drain(module: ModuleType, aws: Aws) -> None:
-    while aws.events:
-        module.handler(aws.events.pop(0), None)
 
 
 def order(module: ModuleType, kind: str) -> str:
@@ -87,6 +79,15 @@ def order(module: ModuleType, kind: str) -> str:
     event = {"source": "otakaro.hours", "detail-type": kind, "time": "2024-11-23T06:00:00Z"}
     [decision] = module.handler(event, None)["decisions"]
     return str(decision)
+
+
+def scales(aws: NightAws) -> bool:
+    """Whether each service scales within the range of its settings."""
+    return all(
+        (one.minimum, one.maximum, one.suspended, one.held)
+        == (SERVICES[name]["minimum"], SERVICES[name]["maximum"], False, False)
+        for name, one in aws.services.items()
+    )
 
 
 def asleep(module: ModuleType, aws: NightAws) -> None:
@@ -103,7 +104,7 @@ def test_in_the_evening_all_services_stop_and_then_the_database(
     names = sorted(SERVICES)
     said = order(module, "Stop")
     assert set(aws.desired.values()) == {0}
-    assert aws.suspended == dict.fromkeys(SCALED, True)
+    assert all(one.suspended and one.minimum == 0 for one in aws.services.values())
     # What was told to stop may still write.
     assert aws.database == "available"
     assert said == ", ".join(
@@ -142,16 +143,16 @@ def test_in_the_morning_the_database_starts_and_then_what_ran(
     assert order(module, "Look").endswith("it is day")
     assert aws.desired == {MAP: 1, FLASK: 1, CELERY: 2}
     assert {service.newest.image for service in aws.services.values()} == {A}
-    assert aws.suspended == dict.fromkeys(SCALED, False)
+    assert scales(aws)
 
 
-def test_a_look_by_day_reads_the_state_and_touches_nothing(
+def test_a_look_by_day_touches_nothing_that_is_as_it_must_be(
     module: ModuleType, begin: Begin
 ) -> None:
     aws = begin(running=A)
-    aws.services[MAP].desired = 0  # by hand
+    aws.hold(MAP)
     assert order(module, "Look") == ""
-    assert aws.calls == ["get_parameter"]
+    assert not {call for call in aws.calls if not call.startswith(("get", "describe"))}
 
 
 def test_nothing_done_is_no_line_in_the_log(
@@ -163,16 +164,42 @@ def test_nothing_done_is_no_line_in_the_log(
     assert capsys.readouterr().out == ""
 
 
-def test_what_people_stopped_by_day_stays_so_in_the_morning(
+@pytest.mark.parametrize("at_night", [False, True])
+def test_what_an_operator_stopped_stays_so_in_the_morning(
+    module: ModuleType, begin: Begin, at_night: bool
+) -> None:
+    aws = begin(running=A)
+    if not at_night:
+        aws.hold(MAP)
+    asleep(module, aws)
+    if at_night:
+        aws.hold(MAP)
+    order(module, "Start")
+    aws.settled()
+    order(module, "Look")
+    for _ in range(3):
+        order(module, "Look")
+        aws.scale(MAP, 1)
+        assert aws.desired == {MAP: 0, FLASK: 1, CELERY: 2}
+    aws.release(MAP)
+    assert order(module, "Look") == f"{MAP} starts with 1"
+    assert scales(aws)
+
+
+def test_what_an_operator_froze_stops_at_night_and_scales_by_day(
     module: ModuleType, begin: Begin
 ) -> None:
     aws = begin(running=A)
-    aws.services[MAP].desired = 0
+    aws.hold(CELERY)
+    aws.services[CELERY].desired = 4
+    order(module, "Look")
+    assert aws.desired[CELERY] == 4
     asleep(module, aws)
     order(module, "Start")
     aws.settled()
     order(module, "Look")
-    assert aws.desired == {MAP: 0, FLASK: 1, CELERY: 2}
+    assert aws.desired == {MAP: 1, FLASK: 1, CELERY: 2}
+    assert scales(aws)
 
 
 def test_a_push_at_night_runs_from_the_morning_on(module: ModuleType, begin: Begin) -> None:
@@ -305,4 +332,5 @@ def test_whatever_breaks_off_the_next_morning_has_everything_run(
         order(module, "Look")
     assert (aws.phase, aws.database) == ("day", "available")
     assert aws.desired == {MAP: 1, FLASK: 1, CELERY: 2}
-    assert aws.suspended == dict.fromkeys(SCALED, False)
+    assert scales(aws)
+    assert aws.unready == []

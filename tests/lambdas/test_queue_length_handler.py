@@ -1,6 +1,7 @@
-"""The length of Celery's queue becomes a metric, or the function fails."""
+"""Jobs that wait and jobs that run become metrics, or the function fails."""
 
 import json
+import re
 import shutil
 import socket
 import ssl
@@ -19,6 +20,9 @@ from tests.lambdas.loading import LAMBDAS, load
 
 OPENSSL = shutil.which("openssl")
 ASKED = b"*2\r\n$4\r\nLLEN\r\n$6\r\ncelery\r\n"
+COUNTED = re.compile(
+    rb"\*4\r\n\$6\r\nZCOUNT\r\n\$7\r\nrunning\r\n\$10\r\n(\d{10})\r\n\$4\r\n\+inf\r\n"
+)
 
 Answer = Callable[[socket.socket], None]
 
@@ -54,18 +58,26 @@ def server(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[int]:
         thread.join(5)
 
 
-def says(*parts: bytes, heard: list[bytes] | None = None) -> Answer:
-    """Read the request, then send these parts, each on its own."""
+def says(
+    *parts: bytes, then: Sequence[bytes] = (b":2\r\n",), heard: list[bytes] | None = None
+) -> Answer:
+    """Answer the first request with these parts, each on its own, and the second with `then`."""
 
     def answer(connection: socket.socket) -> None:
-        asked = b""
-        while len(asked) < len(ASKED):
-            asked += connection.recv(1000)
-        if heard is not None:
-            heard.append(asked)
-        for part in parts:
-            connection.sendall(part)
-            time.sleep(0.05)
+        for each in (parts, then):
+            asked = b""
+            while asked.count(b"\r\n") < 5 or (asked[1:2] == b"4" and asked.count(b"\r\n") < 9):
+                received = connection.recv(1000)
+                if not received:
+                    return
+                asked += received
+            if heard is not None:
+                heard.append(asked)
+            for part in each:
+                connection.sendall(part)
+                time.sleep(0.05)
+            if not b"".join(each).endswith(b"\r\n"):
+                return
 
     return answer
 
@@ -78,8 +90,13 @@ def test_the_length_is_what_redis_says(
 ) -> None:
     heard: list[bytes] = []
     with server(says(*parts, heard=heard)) as port:
-        assert module.measure("127.0.0.1", port, "celery", tls=False) == length
-    assert heard == [ASKED]
+        assert module.measure("127.0.0.1", port, "celery", "running", tls=False) == (length, 2)
+    first, second = heard
+    assert first == ASKED
+    counted = COUNTED.fullmatch(second)
+    assert counted is not None
+    # Entries that count until now, or later.
+    assert abs(int(counted[1]) - time.time()) < 60
 
 
 @pytest.mark.parametrize(
@@ -87,10 +104,10 @@ def test_the_length_is_what_redis_says(
     [
         ([b"-WRONGTYPE Operation against a key\r\n"], "WRONGTYPE Operation against a key"),
         ([b"-NOAUTH Authentication required.\r\n"], "NOAUTH"),
-        ([b"+OK\r\n"], "no length"),
-        ([b":-1\r\n"], "no length"),
-        ([b":\r\n"], "no length"),
-        ([b"HTTP/1.1 400 Bad Request\r\n"], "no length"),
+        ([b"+OK\r\n"], "no number"),
+        ([b":-1\r\n"], "no number"),
+        ([b":\r\n"], "no number"),
+        ([b"HTTP/1.1 400 Bad Request\r\n"], "no number"),
         ([b":1"], "no whole answer"),
         ([], "no whole answer"),
         ([b":" + b"1" * 5000], "no whole answer"),
@@ -99,20 +116,21 @@ def test_the_length_is_what_redis_says(
 def test_any_other_answer_is_an_error_and_no_number(
     module: ModuleType, parts: Sequence[bytes], reason: str
 ) -> None:
-    with server(says(*parts)) as port, pytest.raises(module.RedisError, match=reason):
-        module.measure("127.0.0.1", port, "celery", tls=False)
+    for answer in (says(*parts), says(b":1\r\n", then=parts)):
+        with server(answer) as port, pytest.raises(module.RedisError, match=reason):
+            module.measure("127.0.0.1", port, "celery", "running", tls=False)
 
 
 def test_a_server_that_says_nothing_is_given_up(module: ModuleType) -> None:
     with server(lambda _: time.sleep(1)) as port, pytest.raises(TimeoutError):
-        module.measure("127.0.0.1", port, "celery", tls=False)
+        module.measure("127.0.0.1", port, "celery", "running", tls=False)
 
 
 def test_no_server_is_an_error(module: ModuleType) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(ConnectionRefusedError):
-        module.measure("127.0.0.1", port, "celery", tls=False)
+        module.measure("127.0.0.1", port, "celery", "running", tls=False)
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +157,7 @@ def test_redis_is_asked_by_tls_where_it_demands_it(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
     with server(says(b":3\r\n"), serving(certificate)) as port:
-        assert module.measure("localhost", port, "celery", tls=True) == 3
+        assert module.measure("localhost", port, "celery", "running", tls=True) == (3, 2)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +175,7 @@ def test_a_server_that_cannot_prove_its_name_is_told_nothing(
     heard: list[bytes] = []
     refused = pytest.raises(ssl.SSLCertVerificationError)
     with server(says(b":3\r\n", heard=heard), serving(certificate)) as port, refused:
-        module.measure(host, port, "celery", tls=True)
+        module.measure(host, port, "celery", "running", tls=True)
     assert heard == []
 
 
@@ -167,29 +185,40 @@ def environment(patch: pytest.MonkeyPatch, port: int, tls: str = "preferred") ->
         "PORT": str(port),
         "TLS": tls,
         "QUEUE": "celery",
+        "RUNNING": "running",
         "NAMESPACE": "Otakaro/Celery",
         "STACK": "twin",
     }.items():
         patch.setenv(key, value)
 
 
-def test_the_log_has_one_line_that_cloudwatch_makes_a_metric_of(
+def test_the_log_has_one_line_that_cloudwatch_makes_metrics_of(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """CloudWatch user guide, "Specification: Embedded metric format"."""
     with server(says(b":4\r\n")) as port:
         environment(monkeypatch, port)
-        assert module.handler({}, None) == {"length": 4}
+        assert module.handler({}, None) == {"waiting": 4, "running": 2}
     [line] = capsys.readouterr().out.splitlines()
     entry = json.loads(line)
     about = entry.pop("_aws")
-    assert entry == {"Queue": "celery", "Stack": "twin", "QueueLength": 4}
+    assert entry == {
+        "Queue": "celery",
+        "Stack": "twin",
+        "QueueLength": 4,
+        "RunningJobs": 2,
+        "UnfinishedJobs": 6,
+    }
     assert abs(about["Timestamp"] / 1000 - time.time()) < 60
     assert about["CloudWatchMetrics"] == [
         {
             "Namespace": "Otakaro/Celery",
             "Dimensions": [["Queue", "Stack"]],
-            "Metrics": [{"Name": "QueueLength", "Unit": "Count"}],
+            "Metrics": [
+                {"Name": "QueueLength", "Unit": "Count"},
+                {"Name": "RunningJobs", "Unit": "Count"},
+                {"Name": "UnfinishedJobs", "Unit": "Count"},
+            ],
         }
     ]
 
@@ -222,14 +251,18 @@ def test_a_real_redis_counts_celerys_own_jobs(module: ModuleType, tmp_path: Path
     try:
         for _ in range(100):
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as client:
-                assert module.measure("127.0.0.1", port, "celery", tls=False) == 0
-                client.sendall(b"LPUSH celery one two three\r\nSET text 1\r\n")
-                assert client.recv(100).startswith(b":3")
+                assert module.measure("127.0.0.1", port, "celery", "running", tls=False) == (0, 0)
+                now = int(time.time())
+                running = f"ZADD running {now + 3600} young {now - 1} of-a-worker-that-died"
+                client.sendall(
+                    f"LPUSH celery one two three\r\nSET text 1\r\n{running}\r\n".encode()
+                )
+                assert client.makefile().readline() == ":3\n"
                 break
             time.sleep(0.1)
-        assert module.measure("127.0.0.1", port, "celery", tls=False) == 3
+        assert module.measure("127.0.0.1", port, "celery", "running", tls=False) == (3, 1)
         with pytest.raises(module.RedisError, match="WRONGTYPE"):
-            module.measure("127.0.0.1", port, "text", tls=False)
+            module.measure("127.0.0.1", port, "text", "running", tls=False)
     finally:
         process.terminate()
         process.wait(10)

@@ -1,5 +1,7 @@
 """Services roll after a push, after a secret's change and after a failure: once, and rightly."""
 
+import copy
+import functools
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -17,9 +19,21 @@ TERRIA, BACKEND = "twin-terriamap-ecr", "twin-backend-ecr"
 MAP, FLASK, CELERY = "twin-terriamap", "twin-backend-flask", "twin-backend-celery"
 CESIUM, NIWA, DATABASE = "/twin/CESIUM", "/twin/NIWA", "/twin/DATABASE"
 SERVICES: dict[str, dict[str, Any]] = {
-    MAP: {"repository": TERRIA, "minimum": 1, "parameters": [CESIUM]},
-    FLASK: {"repository": BACKEND, "minimum": 1, "parameters": [NIWA, DATABASE]},
-    CELERY: {"repository": BACKEND, "minimum": 2, "parameters": [NIWA, DATABASE]},
+    MAP: {"repository": TERRIA, "start": 1, "minimum": 1, "maximum": 1, "parameters": [CESIUM]},
+    FLASK: {
+        "repository": BACKEND,
+        "start": 1,
+        "minimum": 1,
+        "maximum": 3,
+        "parameters": [NIWA, DATABASE],
+    },
+    CELERY: {
+        "repository": BACKEND,
+        "start": 2,
+        "minimum": 2,
+        "maximum": 4,
+        "parameters": [NIWA, DATABASE],
+    },
 }
 TOPIC = "arn:aws:sns:ap-southeast-2:123456789012:twin"
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
@@ -49,24 +63,43 @@ Start = Callable[..., Aws]
 def start(module: ModuleType) -> Start:
     """A fresh account; `running` as if the given image had been running everywhere for long."""
     wire = Wire()
-    for client in (module.ecr, module.ecs, module.ssm, module.sns):
+    for client in clients(module):
         wire.attach(client)
 
-    def start(running: str | None = None) -> Aws:
-        aws = Aws("twin-ecs", SERVICES)
-        wire.aws = aws
+    @functools.cache
+    def begun(running: str | None) -> Aws:
+        wire.aws = aws = Aws("twin-ecs", SERVICES)
+        aws.by_hand = frozenset({CESIUM, NIWA})
         if running is not None:
-            aws.versions = dict.fromkeys(aws.versions, 2)
-            for repository in aws.tags:
-                module.handler(aws.push(repository, running, "v0"), None)
-            for service in aws.services:
-                aws.settle(service)
-            drain(module, aws)
-            aws.wait(600)
-        aws.calls.clear()
+            run_everywhere(module, aws, running)
         return aws
 
+    def start(running: str | None = None) -> Aws:
+        wire.aws = copy.deepcopy(begun(running))
+        return wire.aws
+
     return start
+
+
+def run_everywhere(module: ModuleType, aws: Aws, image: str) -> None:
+    """Push it, and wait for the deployments."""
+    aws.versions = dict.fromkeys(aws.versions, 2)
+    for repository in aws.tags:
+        module.handler(aws.push(repository, image, "v0"), None)
+    for service in aws.services:
+        aws.settle(service)
+    drain(module, aws)
+    aws.wait(600)
+    aws.calls.clear()
+
+
+def clients(module: ModuleType) -> list[Any]:
+    """The clients of the handler and of its counts."""
+    own = [module.ecr, module.ecs, module.ssm, module.sns]
+    return [*own, module.counts.ecs, module.counts.scaling]
+
+
+LOOK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
 
 
 def deliver(module: ModuleType, event: dict[str, Any]) -> str:
@@ -95,11 +128,14 @@ def test_a_push_rolls_the_services_of_its_repository(module: ModuleType, start: 
     assert decision == (f"Rolled: {BACKEND}:v1 ({B}) replaces {A}: {FLASK} rolls, {CELERY} rolls")
 
 
-def test_a_roll_takes_five_calls(module: ModuleType, start: Start) -> None:
+def test_a_roll_takes_eight_calls(module: ModuleType, start: Start) -> None:
     aws = start(running=A)
     deliver(module, aws.push(TERRIA, B, "v1"))
     pages = [call for call in aws.calls if call != "describe_images"]
-    assert pages == ["batch_get_image", "put_image", "update_service", "put_image"]
+    assert pages == [
+        *("batch_get_image", "describe_services", "describe_scalable_targets", "put_image"),
+        *("get_parameters", "update_service", "put_image"),
+    ]
 
 
 def test_a_roll_keeps_the_number_of_tasks(module: ModuleType, start: Start) -> None:
@@ -258,12 +294,20 @@ def test_a_start_that_broke_off_is_done_again(module: ModuleType, start: Start) 
     aws = start()
     deliver(module, aws.edit(CESIUM))
     push = aws.push(TERRIA, A, "v1")
-    aws.fails = lambda number: aws.calls[:number].count("update_service") == 2
+    aws.fails = lambda number: aws.calls[number - 1] == "update_service"
+    with pytest.raises(UnavailableError):
+        deliver(module, push)
+    aws.fails = lambda number: aws.calls[number - 1] == "register_scalable_target"
     with pytest.raises(UnavailableError):
         deliver(module, push)
     aws.fails = lambda _number: False
+    service = aws.services[MAP]
+    assert (service.desired, service.minimum, service.suspended) == (1, 0, True)
+    assert "runs already" in deliver(module, push)
+    aws.events.clear()
     aws.settle(MAP)
-    assert f"{MAP} starts with 1" in deliver(module, push)
+    assert deliver(module, aws.events.pop()).endswith(f"{MAP} scales from 1 to 1")
+    assert (service.desired, service.minimum, service.suspended) == (1, 1, False)
 
 
 def test_messages_of_a_queue_are_events_too(
@@ -338,7 +382,9 @@ def test_a_changed_secret_rolls_exactly_its_readers(module: ModuleType, start: S
     aws = start(running=A)
     decision = deliver(module, aws.edit(DATABASE))
     assert decision == f"Changed: {DATABASE}: {FLASK} rolls, {CELERY} rolls"
-    assert aws.calls == ["describe_services", "update_service", "update_service"]
+    assert [call for call in aws.calls if not call.startswith(("describe", "get"))] == [
+        *("update_service", "update_service")
+    ]
 
 
 def test_a_burst_of_edits_is_one_roll(module: ModuleType, start: Start) -> None:
@@ -420,24 +466,90 @@ def test_steady_without_tasks_proves_nothing(module: ModuleType, start: Start) -
     aws = start()
     deliver(module, aws.push(TERRIA, A, "v1"))
     aws.events.clear()
+    aws.up(MAP)
     aws.settle(MAP)
     assert "without tasks" in deliver(module, aws.events.pop())
     assert "live-good" not in aws.tags[TERRIA]
+
+
+def test_a_broken_image_whose_tasks_are_stopped_is_not_good(
+    module: ModuleType, start: Start
+) -> None:
+    """ECS completes a deployment at 0 tasks that was failing a moment before."""
+    aws = start(running=A)
+    aws.broken.add(B)
+    deliver(module, aws.push(TERRIA, B, "v1"))
+    aws.hold(MAP)
+    aws.events.clear()
+    aws.settle(MAP)
+    assert aws.services[MAP].newest.status == "SUCCESSFUL"
+    assert aws.services[MAP].newest.image == B
+    completed = aws.events.pop()
+    assert "without tasks" in deliver(module, completed)
+    assert aws.tags[TERRIA]["live-good"] == A
+    # And not when the service has tasks again that never come up.
+    aws.release(MAP)
+    deliver(module, LOOK)
+    assert "proves nothing" in deliver(module, completed)
+    assert aws.tags[TERRIA]["live-good"] == A
+    # ECS goes back to what it takes for good, which is the broken image; the function doesn't.
+    aws.events.clear()
+    aws.settle(MAP)
+    assert aws.services[MAP].newest.status == "ROLLBACK_FAILED"
+    decision = deliver(module, aws.events[0])
+    assert decision.startswith(f"Rolled back: {MAP} failed with {B}; {A} is live again")
+    assert f"{MAP} rolls" in decision
+    aws.settle(MAP)
+    assert aws.services[MAP].runs == aws.tags[TERRIA]["live"] == A
+
+
+def test_tasks_that_fail_after_a_deployment_without_tasks_prove_nothing(
+    module: ModuleType, start: Start
+) -> None:
+    """Scaling raises a count without a deployment: the one at 0 tasks then has an image."""
+    aws = start(running=A)
+    aws.hold(MAP)
+    aws.broken.add(B)
+    deliver(module, aws.push(TERRIA, B, "v1"))
+    aws.up(MAP)
+    aws.events.clear()
+    aws.settle(MAP)
+    aws._count(aws.services[MAP], 1)
+    assert aws.services[MAP].steady is aws.services[MAP].newest
+    assert aws.services[MAP].newest.image == B
+    assert f"no task of {MAP} runs {B}" in deliver(module, aws.events.pop())
+    assert aws.tags[TERRIA]["live-good"] == A
+
+
+@pytest.mark.parametrize("deregistered", [False, True])
+def test_a_failed_up_and_a_failed_push_end_with_the_good_image(
+    module: ModuleType, start: Start, deregistered: bool
+) -> None:
+    """ECS goes back to the revision before, unless its task definition was deregistered."""
+    aws = start(running=A)
+    aws.broken.add(B)
+    deliver(module, aws.push(TERRIA, B, "v1"))
+    aws.up(MAP, deregister=deregistered)
+    aws.settle(MAP)
+    status = "ROLLBACK_FAILED" if deregistered else "ROLLBACK_SUCCESSFUL"
+    assert aws.services[MAP].newest.status == status
+    drain(module, aws)
+    aws.settle(MAP)
+    drain(module, aws)
+    assert aws.services[MAP].runs == aws.tags[TERRIA]["live"] == A
+    assert len(aws.mail) == 1
 
 
 def test_a_service_without_tasks_keeps_no_image_from_being_good(
     module: ModuleType, start: Start
 ) -> None:
     aws = start(running=A)
-    aws.services[CELERY].desired = 0
-    aws.versions[NIWA] = 1  # it isn't started
-    deliver(module, aws.push(BACKEND, B, "v1"))
+    aws.hold(CELERY)
+    decision = deliver(module, aws.push(BACKEND, B, "v1"))
+    assert f"{CELERY} stays stopped" in decision
     aws.events.clear()
     aws.settle(FLASK)
-    completed = aws.events.pop()
-    assert f"{CELERY} doesn't yet" in deliver(module, completed)
-    aws.settle(CELERY)
-    assert deliver(module, completed).startswith(f"Good: {BACKEND} {B}")
+    assert deliver(module, aws.events.pop()).startswith(f"Good: {BACKEND} {B}")
 
 
 def test_a_first_start_beside_a_service_that_runs_proves_nothing_yet(
@@ -711,8 +823,10 @@ def test_any_interleaving_of_pushes_edits_failures_and_ups_ends_with_the_newest_
             if not again:
                 aws.events.remove(event)
                 delivered.append(event)
-            run = {aws.services[service].runs for service in (FLASK, CELERY)}
-            if event["source"] == "aws.ecs" and len(run) == 1:
+            both = [aws.services[service] for service in (FLASK, CELERY)]
+            run = {service.runs for service in both if service.desired > 0}
+            # One that was deployed without tasks, and has some by now, proves nothing.
+            if event["source"] == "aws.ecs" and len(run) == 1 and not run & aws.broken:
                 assert run == {aws.tags[BACKEND]["live-good"]}
         finally:
             aws.fails = lambda _number: False
@@ -735,12 +849,21 @@ def test_any_interleaving_of_pushes_edits_failures_and_ups_ends_with_the_newest_
             if dice.random() < 0.2:
                 edit()
             elif dice.random() < 0.15:
-                aws.up(dice.choice((FLASK, CELERY)))
+                aws.up(dice.choice((FLASK, CELERY)), deregister=dice.random() < 0.3)
+            elif dice.random() < 0.15:
+                aws.scale(dice.choice((FLASK, CELERY)), dice.choice((-1, 1)))
+            elif dice.random() < 0.1:
+                held = aws.services[CELERY].held
+                (aws.release if held else aws.hold)(CELERY)
+            elif dice.random() < 0.1:
+                aws.events.append({**LOOK})
             elif dice.random() < 0.4:
                 aws.settle(dice.choice((FLASK, CELERY)))
             elif aws.events:
                 deliver_one()
         aws.wait(1)
+    aws.release(CELERY)
+    aws.events.append({**LOOK})
     for _ in range(1000):
         aws.wait(1)
         if aws.events:
@@ -761,5 +884,109 @@ def test_any_interleaving_of_pushes_edits_failures_and_ups_ends_with_the_newest_
         assert tags["live"] == tags["live-good"]
     assert {service.runs for service in both} == {tags["live"]}
     assert all(service.newest.created >= edited for service in both)
-    assert [service.desired for service in both] == [1, 2]
     assert aws.tags[TERRIA]["live"] == A
+    for service in both:
+        facts = SERVICES[service.name]
+        assert facts["minimum"] <= service.desired <= facts["maximum"]
+        assert (service.minimum, service.maximum) == (facts["minimum"], facts["maximum"])
+        assert not service.suspended
+    assert aws.unready == []
+
+
+@given(st.integers(0, 2**32), st.integers(5, 40))
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_whatever_happens_no_task_starts_before_image_and_secrets_and_all_that_may_run_does(
+    module: ModuleType, start: Start, seed: int, steps: int
+) -> None:
+    """From the first `up` on: pushes and secrets in any order, alarms of scaling, operators,
+    changed settings, updates of scalable targets by someone else, and calls that fail."""
+    dice = random.Random(seed)
+    aws = start()
+    names = list(SERVICES)
+    stopped: dict[str, int] = {}  # services that an operator has, with their number of tasks
+
+    def push(name: str) -> None:
+        aws.push(SERVICES[name]["repository"], dice.choice((A, B)), f"v{len(aws.events)}")
+
+    def edit(name: str) -> None:
+        aws.edit(dice.choice(SERVICES[name]["parameters"]))
+
+    def hold(name: str) -> None:
+        aws.hold(name)
+        stopped[name] = 0
+
+    def release(name: str) -> None:
+        if stopped.pop(name, None) is not None:
+            aws.release(name)
+
+    def change(name: str) -> None:
+        """`pulumi up` with other settings: the function's environment is all that changes."""
+        least = dice.randrange(1, 4)
+        module.counts.SERVICES[name]["minimum"] = least
+        module.counts.SERVICES[name]["maximum"] = dice.randrange(least, 6)
+        module.counts.SERVICES[name]["start"] = least
+
+    def reset(name: str) -> None:
+        """An update of the scalable target that isn't the function's."""
+        service = aws.services[name]
+        service.minimum, service.maximum = 0, dice.randrange(1, 6)
+        aws._count(service, min(service.desired, service.maximum))
+
+    acts: list[Callable[[str], object]] = [
+        *(push, edit, edit, hold, release, change, reset, aws.up, aws.settle),
+        *(lambda name: aws.scale(name, 1), lambda name: aws.scale(name, -1)),
+        lambda _name: aws.events.append({**LOOK}),
+    ]
+
+    def deliver_one() -> None:
+        event = aws.events[0]
+        if dice.random() < 0.2:
+            last = len(aws.calls) + dice.randrange(1, 8)
+            aws.fails = lambda number: number == last
+        try:
+            deliver(module, event)
+            aws.events.pop(0)
+        except UnavailableError:
+            pass  # it comes again
+        finally:
+            aws.fails = lambda _number: False
+
+    before = copy.deepcopy(module.counts.SERVICES)
+    try:
+        for _ in range(steps):
+            if aws.events and dice.random() < 0.6:
+                deliver_one()
+            else:
+                dice.choice(acts)(dice.choice(names))
+            for name, count in stopped.items():
+                assert aws.services[name].desired == count
+            assert aws.unready == []
+            aws.wait(dice.choice((0, 1, 60)))
+        for _ in range(3):
+            for name in names:
+                aws.settle(name)
+            drain(module, aws)
+            aws.wait(60)
+        deliver(module, LOOK)
+        for name, service in aws.services.items():
+            facts = module.counts.SERVICES[name]
+            missing = [key for key in SERVICES[name]["parameters"] if key in aws.by_hand]
+            ready = "live" in aws.tags[service.repository] and all(
+                aws.versions[key] > 1 for key in missing
+            )
+            if name in stopped:
+                continue
+            if ready:
+                assert facts["minimum"] <= service.desired <= facts["maximum"]
+                assert (service.minimum, service.maximum) == (facts["minimum"], facts["maximum"])
+                assert not service.suspended
+            else:
+                assert (service.desired, service.minimum, service.suspended) == (0, 0, True)
+        assert aws.unready == []
+        assert aws.mail == []
+    finally:
+        module.counts.SERVICES.update(before)

@@ -128,6 +128,17 @@ def program() -> None:
         subject_alternative_names=list(HOSTS[1:]),
         validation_method="DNS",
     )
+    # ACM asks for one record a name in all of an account, so these are the new stack's as well.
+    for number, host in enumerate(HOSTS):
+        proof = certificate.domain_validation_options[number]
+        aws.route53.Record(
+            f"us-east-1-validation-{host}",
+            name=proof.resource_record_name,
+            zone_id=zone.zone_id,
+            type=proof.resource_record_type,
+            ttl=60,
+            records=[proof.resource_record_value],
+        )
     edge = aws.cloudfront.Distribution(
         "cloudfront_dist",
         aliases=list(HOSTS),

@@ -147,7 +147,7 @@ class Seen:
         elb = deployed.aws("elbv2")
         balancer = deployed.one("aws:lb/loadBalancer:LoadBalancer")
         (seen,) = elb.describe_load_balancers()["LoadBalancers"]
-        assert seen["Scheme"] == "internet-facing"
+        assert seen["Scheme"] == "internal"
         assert {zone["SubnetId"] for zone in seen["AvailabilityZones"]} == set(
             balancer.inputs["subnets"]
         )

@@ -2,10 +2,13 @@
 
 import json
 import time
+import urllib.request
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 from local import images
+from local.gateway import JOURNAL
 from tests.local.stack import Local
 
 PREFIX = "otakaro-local"
@@ -47,6 +50,80 @@ class World:
         found = self.local.aws("ecs").describe_services(cluster=self.cluster, services=[service])
         described = found["services"][0]
         return described["desiredCount"], described["runningCount"]
+
+    def scale(self, service: str) -> tuple[int, str]:
+        """The minimum that scaling has, and what changes the count."""
+        found = self.local.aws("application-autoscaling").describe_scalable_targets(
+            ServiceNamespace="ecs", ResourceIds=[f"service/{self.cluster}/{service}"]
+        )
+        (target,) = found["ScalableTargets"]
+        state = target["SuspendedState"]
+        ways = {
+            (False, False, False): "by policies",
+            (True, True, False): "suspended",
+            (True, True, True): "an operator",
+        }
+        suspended = (
+            state["DynamicScalingInSuspended"],
+            state["DynamicScalingOutSuspended"],
+            state["ScheduledScalingSuspended"],
+        )
+        return target["MinCapacity"], ways[suspended]
+
+    def stop(self, service: str) -> None:
+        """Stop a service as the runbooks do."""
+        self._suspend(service, held=True)
+        self.local.aws("ecs").update_service(cluster=self.cluster, service=service, desiredCount=0)
+
+    def release(self, service: str) -> None:
+        """Leave a service to the function again."""
+        self._suspend(service, held=False)
+
+    def _suspend(self, service: str, *, held: bool) -> None:
+        self.local.aws("application-autoscaling").register_scalable_target(
+            ServiceNamespace="ecs",
+            ResourceId=f"service/{self.cluster}/{service}",
+            ScalableDimension="ecs:service:DesiredCount",
+            MinCapacity=0,
+            SuspendedState={
+                "DynamicScalingInSuspended": True,
+                "DynamicScalingOutSuspended": True,
+                "ScheduledScalingSuspended": held,
+            },
+        )
+
+    def look(self) -> None:
+        """Have the function compare the services with what they must be, as every five minutes."""
+        sqs = self.local.aws("sqs")
+        queue = sqs.get_queue_url(QueueName=f"{PREFIX}-rollout-images.fifo")["QueueUrl"]
+        event = {"source": "aws.events", "detail-type": "Scheduled Event", "id": str(uuid.uuid4())}
+        sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event), MessageGroupId="images")
+        self.settle("images.fifo")
+
+    def alarm(self, policy: str) -> None:
+        """Have the alarm of a scaling policy go into ALARM, and its actions taken."""
+        cloudwatch = self.local.aws("cloudwatch")
+        (name,) = [
+            alarm["AlarmName"]
+            for alarm in cloudwatch.describe_alarms()["MetricAlarms"]
+            if any(action.endswith(f":policyName/{policy}") for action in alarm["AlarmActions"])
+        ]
+        for state in ("OK", "ALARM"):
+            cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
+        time.sleep(1)  # by then scaling has acted
+
+    def told(self) -> list[str]:
+        """The events that a rule brought to a topic, since the emulator started."""
+        url = f"{self.local.account.endpoint}{JOURNAL}"
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            entries: list[dict[str, Any]] = json.loads(answer.read())["entries"]
+        return [
+            entry["event"]["detail-type"]
+            for entry in entries
+            for rule in entry["rules"]
+            for target in rule["targets"]
+            if ":sns:" in target["target"]
+        ]
 
     def tagged(self, repository: str, tag: str) -> str:
         """The digest behind a tag."""

@@ -123,7 +123,7 @@ def test_the_bucket_is_versioned_encrypted_and_private(made: Made) -> None:
     [kept] = s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
     assert kept["NoncurrentVersionExpiration"]["NoncurrentDays"] == 365
     assert "Expiration" not in kept
-    assert made.outputs["state"] == f"s3://{BUCKET}"
+    assert made.outputs["state"] == f"s3://{BUCKET}?region={HOME_REGION}"
 
 
 def test_the_bucket_lets_nobody_in_without_tls_and_workflows_do_little(made: Made) -> None:

@@ -17,7 +17,9 @@ from local.changes import (
     plan,
     settings,
     type_of,
+    when,
 )
+from local.provider.catalogue import find
 from local.record import ROOT, configuration, record_program
 from tests.local.stack import Local
 
@@ -58,6 +60,58 @@ def test_every_change_has_a_way(plans: list[tuple[str, Case, Plan]]) -> None:
     assert [found.stuck for _, _, found in plans if found.stuck] == []
 
 
+def test_a_new_secret_changes_whatever_holds_it(plans: list[tuple[str, Case, Plan]]) -> None:
+    [found] = [found for key, _, found in plans if key == "originSecret"]
+    assert {type_of(urn) for urn in found.updated} == {
+        "aws:cloudfront/distribution:Distribution",
+        "aws:lb/listenerRule:ListenerRule",
+    }
+
+
+def test_no_change_waits_for_a_maintenance_window(plans: list[tuple[str, Case, Plan]]) -> None:
+    """What is deployed is in force, so that no later deployment plans it again."""
+    assert [key for key, _, found in plans if found.waiting] == []
+
+
+DATABASE = "urn:pulumi:s::p::otakaro:index:PostgresInstance$aws:rds/instance:Instance::pg"
+ALARM = "urn:pulumi:s::p::aws:cloudwatch/metricAlarm:MetricAlarm::alarm"
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (Plan(), ""),
+        (Plan(updated={ALARM: ["threshold"]}), "immediately"),
+        (
+            Plan(updated={DATABASE: ["instanceClass"]}, interrupted=[DATABASE]),
+            "immediately, with a restart of rds.Instance",
+        ),
+        (
+            Plan(updated={ALARM: ["threshold"]}, restarted=["geoserver"]),
+            "immediately, with a restart of services",
+        ),
+        (
+            Plan(updated={DATABASE: ["instanceClass"]}, waiting=[DATABASE]),
+            "rds.Instance in the next maintenance window",
+        ),
+        (
+            Plan(updated={DATABASE: ["multiAz"], ALARM: ["threshold"]}, waiting=[DATABASE]),
+            "immediately; rds.Instance in the next maintenance window",
+        ),
+    ],
+)
+def test_when_a_change_acts_is_told(found: Plan, words: str) -> None:
+    assert when(found) == words
+
+
+@pytest.mark.parametrize(("now", "waits"), [(True, []), (False, ["multiAz"]), (None, ["multiAz"])])
+def test_a_store_waits_unless_its_program_says_otherwise(
+    waits: list[str], *, now: bool | None
+) -> None:
+    entry = find("aws:rds/instance:Instance")
+    assert entry.waits(["multiAz", "password"], {"applyImmediately": now}) == waits
+
+
 def test_a_change_that_would_cost_data_is_seen() -> None:
     # Without its protection: a protected database is let go, not deleted.
     bare = {**configuration("production"), "otakaro:protectData": "false"}
@@ -75,6 +129,7 @@ def test_a_change_that_would_cost_data_is_seen() -> None:
         ("vpcCidr", "10.7.0.0/16", "pulumi config set otakaro:vpcCidr 10.0.0.0/16"),
         ("zones", '["b", "a"]', "'otakaro:zones[0]' a && pulumi config set --path"),
         ("zones", '["a", "c"]', "allowed: a, b"),
+        ("redisEngineVersion", "7.0", "pulumi config set otakaro:redisEngineVersion 7.1"),
         ("aws:region", "us-east-1", "pulumi config set aws:region ap-southeast-2"),
     ],
 )

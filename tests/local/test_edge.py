@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import time
-import urllib.request
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -202,21 +201,14 @@ def test_a_process_that_takes_too_long_is_found_done_on_a_retry(
     assert len(served.standins.api.requests) == 2
 
 
-def test_a_stranger_never_gets_past_the_load_balancer(
-    served: RunningEdge, deployed: Local, hosts: Any
+def test_the_load_balancer_is_reached_by_the_vpc_origin_alone(
+    served: RunningEdge, hosts: Any
 ) -> None:
-    (name,) = {
-        each["LoadBalancerName"]
-        for each in deployed.aws("elbv2").describe_load_balancers()["LoadBalancers"]
-    }
-    request = urllib.request.Request(
-        f"{deployed.account.endpoint}/_alb/{name}/",
-        headers={"Host": f"{hosts['map']}:443", "X-Otakaro-Origin": "guess"},
-    )
-    with pytest.raises(urllib.error.HTTPError, match="404"):
-        urllib.request.urlopen(request, timeout=20)
-    forged = {**from_map(hosts), "X-Otakaro-Origin": "guess"}
-    assert served.ask(hosts["api"], headers=forged).status == 200
+    [balancer] = served.deployed.load_balancers
+    assert balancer.reached_by_vpc_origin(443)
+    assert not balancer.reached_by_public_origin(443)
+    assert not balancer.reached_from_internet(443)
+    assert served.ask(hosts["api"], headers=from_map(hosts)).status == 200
 
 
 def test_visitors_read_a_page_while_the_map_is_down(

@@ -285,6 +285,12 @@ def test_the_former_stack_goes_without_touching_the_new_one(
     for name in services(local, ROOM):
         local.aws("ecs").delete_service(cluster=ROOM, service=name, force=True)
     local.aws("ecs").delete_cluster(cluster=ROOM)
+    proofs = {name: kind for name, kind in records(local) if name.startswith("_")}
+    assert {name.split(".", 1)[1] for name in proofs} >= {*former.HOSTS}
+    shared = [urn for urn in old.urn("aws:route53/record:Record") if "-validation-" in urn]
+    assert len(shared) == len(former.HOSTS)
+    # Both stacks have these records in their states; destroying either deletes them.
+    old.do("state", "delete", *shared, "--stack", "former", "--yes")
     old.do("refresh", "--stack", "former", "--yes", "--skip-preview")
     old.do("destroy", "--stack", "former", "--exclude-protected", "--yes", "--skip-preview")
     left = {urn.split("::")[2] for urn in old.urns()} - {"pulumi:pulumi:Stack"}
@@ -297,6 +303,8 @@ def test_the_former_stack_goes_without_touching_the_new_one(
     } <= left
     assert "aws:cloudfront/distribution:Distribution" not in left
     assert "aws:lb/loadBalancer:LoadBalancer" not in left
+    # Without them ACM could not renew the new stack's certificates, months later.
+    assert {name: kind for name, kind in records(local) if name.startswith("_")} == proofs
     assert services(local, CLUSTER).keys() == running.keys()
     assert all(each["desiredCount"] for each in services(local, CLUSTER).values())
     assert digests(local) == before

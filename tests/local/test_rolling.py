@@ -18,7 +18,7 @@ import dxf
 import pytest
 
 from local import images
-from tests.local.services import BACKEND, BY_HAND, PREFIX, World
+from tests.local.services import BACKEND, BY_HAND, PREFIX, World, until
 from tests.local.stack import ROOT, Local
 
 STACK = "local"
@@ -76,6 +76,16 @@ def error(local: Local, *words: str) -> str:
     return line
 
 
+def test_the_first_up_starts_no_task_and_tells_nobody(world: World) -> None:
+    """Registering scalable targets with a minimum would: images and secrets are missing."""
+    for service in world.services:
+        assert world.tasks(service) == (0, 0)
+        assert world.scale(service) == (0, "suspended")
+        assert [one["status"] for one in world.deployments(service)] == ["SUCCESSFUL"]
+        assert world.image(service) is None
+    assert world.told() == []
+
+
 def test_the_first_push_waits_for_secrets_and_says_so(world: World, older: Path) -> None:
     said = world.local.run("push", "--service", "backend", "--image", f"oci:{older}", "--tag", "v1")
     assert said.returncode == 0, said.stdout + said.stderr
@@ -95,8 +105,9 @@ def test_filled_secrets_start_each_service_once_at_its_minimum(world: World) -> 
     assert world.counts() == before | {service: before[service] + 1 for service in BACKEND}
     pushed = world.tagged(f"{PREFIX}-backend-ecr", "v1")
     for service in BACKEND:
-        minimum = world.services[service]["minimum"]
-        assert world.tasks(service) == (minimum, minimum)
+        start = world.services[service]["start"]
+        assert world.tasks(service) == (start, start)
+        assert world.scale(service) == (world.services[service]["minimum"], "by policies")
         assert world.image(service) == pushed
     # Another service's secret, edited while it has no image.
     assert world.tasks(TERRIAMAP) == (0, 0)
@@ -117,6 +128,27 @@ def test_a_push_rolls_the_services_of_its_repository_alone(world: World) -> None
         assert started + DELAY <= rolled < started + DELAY + 10
         assert f"{service}: SUCCESSFUL" in said.stdout
     assert "-> rule " in said.stdout
+
+
+def test_a_service_that_an_operator_stopped_stays_so(world: World) -> None:
+    """Whatever else raises a count: an alarm of scaling, the function, a push."""
+    worker = BACKEND[0]
+    world.stop(worker)
+    assert world.tasks(worker) == (0, 0)
+    world.alarm(f"{worker}-queue")
+    world.look()
+    said = world.local.run("push", "--service", "backend", "--tag", "v2-again")
+    assert f"{worker} stays stopped" in said.stdout
+    assert f"{worker} was stopped: make start" in said.stdout
+    assert world.tasks(worker) == (0, 0)
+    world.release(worker)
+    world.look()
+    start = world.services[worker]["start"]
+    assert world.tasks(worker) == (start, start)
+    assert world.image(worker) == world.tagged(f"{PREFIX}-backend-ecr", "v2-again")
+    # And now the alarm adds one.
+    world.alarm(f"{worker}-queue")
+    until(lambda: world.tasks(worker) == (start + 1, start + 1))
 
 
 def test_pushes_that_are_no_release_roll_nothing(world: World) -> None:

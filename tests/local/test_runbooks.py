@@ -6,18 +6,16 @@ order: what a page's block leaves is what the next one finds.
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local import images
-from local.account import HOME_REGION
 from tests.handbook.changing import line, pages, written
 from tests.handbook.shell import commands
-from tests.local.seen import Seen
 from tests.local.services import BY_HAND, until
 from tests.local.stack import ROOT, Local
 from tests.local.terminal import Terminal, block, typed
@@ -292,9 +290,43 @@ def another_certificate(site: Site) -> None:
 # -- the bill
 
 
+def compare(site: Site) -> None:
+    """Have the rollout function compare every service with what it must be, as its rule does."""
+    event = {"source": "aws.events", "detail-type": "Scheduled Event", "id": str(uuid.uuid4())}
+    site.aws("sqs").send_message(
+        QueueUrl=site.queue("rollout-images.fifo"),
+        MessageBody=json.dumps(event),
+        MessageGroupId="images",
+    )
+    until(lambda: site.waiting("rollout-images.fifo") == 0)
+
+
 def fewer_workers(site: Site) -> None:
-    assert site.target("backend-celery")["MaxCapacity"] == 2
+    """None, whatever `pulumi up` and the schedule do, and at most two afterwards."""
     until(lambda: site.service("backend-celery")["runningCount"] == 0)
+    compare(site)
+    assert site.service("backend-celery")["desiredCount"] == 0
+
+
+def stopped_services(*names: str) -> Callable[[Site], None]:
+    def check(site: Site) -> None:
+        for name in names:
+            until(lambda name=name: site.service(name)["runningCount"] == 0)  # type: ignore[misc]
+
+    return check
+
+
+def started_again(*names: str) -> Callable[[Site], None]:
+    def check(site: Site) -> None:
+        for name in names:
+            until(lambda name=name: site.service(name)["runningCount"] > 0)  # type: ignore[misc]
+
+    return check
+
+
+def compared_and_started(site: Site) -> None:
+    compare(site)
+    started_again("backend-celery")(site)
 
 
 # -- the database
@@ -354,7 +386,8 @@ def rings(site: Site) -> None:
 
 
 def more_workers(site: Site) -> None:
-    assert site.target("backend-celery")["MaxCapacity"] == 8
+    compare(site)
+    until(lambda: site.target("backend-celery")["MaxCapacity"] == 8)
     providers = site.service("backend-celery").get("capacityProviderStrategy") or []
     assert "FARGATE_SPOT" not in {each["capacityProvider"] for each in providers}
 
@@ -415,6 +448,13 @@ def edge_functions(site: Site) -> set[str]:
 
 def another_edge(site: Site) -> None:
     assert not edge_functions(site) & site.notes["edge"]
+
+
+def opened_and_closed(site: Site) -> None:
+    """The page goes on: `pulumi up`, and back."""
+    site.terminal.run("pulumi up")
+    another_edge(site)
+    site.terminal.run("pulumi config rm geoserverAdminOpen\npulumi up")
 
 
 def note_admin(site: Site) -> None:
@@ -547,7 +587,7 @@ def looked(site: Site) -> None:
 def looked_away(site: Site) -> None:
     found = site.aws("ecs").list_task_definitions(familyPrefix=f"{PREFIX}-look", status="ACTIVE")
     assert found["taskDefinitionArns"] == []
-    assert roots(site) == {"/stored_data", "/stored_data/geoserver"}
+    assert not any(path == "/" for path in roots(site))
 
 
 def roots(site: Site) -> set[str]:
@@ -613,12 +653,6 @@ STEPS = (
     ),
     Step(
         page="runbooks/bad-deploy.md",
-        at="--force-new-deployment --desired-count 1",
-        before=note_deployments("geoserver"),
-        then=redeployed("geoserver"),
-    ),
-    Step(
-        page="runbooks/bad-deploy.md",
         at="aws sqs start-message-move-task",
         before=a_dead_letter,
         then=processed,
@@ -640,10 +674,19 @@ STEPS = (
         page="runbooks/certificate.md",
         at="pulumi up --replace",
         before=note_certificate,
-        instead={"urn:…::otakaro-dt-cert-us-east-1": lambda site: site.urn("-cert-us-east-1")},
+        instead={
+            "urn:…::otakaro-dt-cert-us-east-1": lambda site: site.urn(
+                "acm/certificate:Certificate::otakaro-dt-cert-us-east-1"
+            )
+        },
         then=another_certificate,
     ),
     Step(page="runbooks/cost.md", at="pulumi config set celeryMax 2", then=fewer_workers),
+    Step(
+        page="runbooks/cost.md",
+        at="make start SERVICE=backend-celery ACCOUNT=aws",
+        then=started_again("backend-celery"),
+    ),
     Step(page="runbooks/database.md", at="start-db-instance", before=stopped, then=started),
     Step(
         page="runbooks/database.md",
@@ -716,18 +759,11 @@ STEPS = (
         },
         then=another_admin,
     ),
-    Step(page="runbooks/secrets.md", at="pulumi config set geoserverAdminOpen true", then=nothing),
     Step(
         page="runbooks/secrets.md",
-        at="pulumi config set originSecret 2",
+        at="pulumi config set geoserverAdminOpen true",
         before=note_edge,
-        then=another_edge,  # which lets the administrator in
-    ),
-    Step(
-        page="runbooks/secrets.md",
-        at="pulumi config set originSecret 3",
-        before=lambda site: void(site.terminal.run("pulumi config rm geoserverAdminOpen")),
-        then=lambda site: void(nothing_to_do(site)),
+        then=opened_and_closed,
     ),
     Step(
         page="runbooks/secrets.md",
@@ -760,6 +796,31 @@ STEPS = (
     Step(page="upgrades.md", at="pulumi up --refresh", then=upgrade_over),
     Step(page="upgrades.md", at="pulumi config set --path", then=scripts),
     Step(
+        page="upgrades.md",
+        at="make stop SERVICE=backend-celery ACCOUNT=aws",
+        then=stopped_services("backend-celery"),
+    ),
+    Step(
+        page="upgrades.md",
+        at="make start SERVICE=backend-celery ACCOUNT=aws",
+        then=started_again("backend-celery"),
+    ),
+    Step(
+        page="operate.md",
+        at="--min-capacity 0",
+        then=stopped_services("backend-celery"),
+    ),
+    Step(
+        page="operate.md",
+        at="ScheduledScalingSuspended=false",
+        then=compared_and_started,
+    ),
+    Step(
+        page="restore.md",
+        at="make stop SERVICE=geoserver ACCOUNT=aws",
+        then=stopped_services("backend-celery", "backend-flask", "geoserver"),
+    ),
+    Step(
         page="restore.md",
         at="pulumi state unprotect 'urn",
         before=protected,
@@ -771,6 +832,11 @@ STEPS = (
         at="pulumi config set databaseRestoreFrom",
         instead={"2026-11-20T03:00:00Z": lambda _site: time.strftime("%FT%TZ", time.gmtime())},
         then=restored,
+    ),
+    Step(
+        page="restore.md",
+        at="make start SERVICE=backend ACCOUNT=aws",
+        then=started_again("backend-celery", "backend-flask", "geoserver"),
     ),
     Step(page="restore.md", at="aws rds delete-db-instance", then=the_old_one_is_gone),
     Step(page="restore.md", at="aws efs create-access-point", before=disk, then=looked),
@@ -794,6 +860,7 @@ STEPS = (
 # Changing commands that no step runs, by their beginning, and why.
 LEFT: Mapping[str, str] = {
     "git revert": "it changes the checkout; the `pulumi up` after it is run by other steps",
+    "aws ecs update-service --desired-count 0": "the page says why it alone does not last",
     "aws budgets create-budget": "named without arguments, for an account that is not the stack's",
     "aws rds copy-db-snapshot": "named without arguments, for another region",
     "aws backup start-backup-job": "its vault is made by AWS with a disk's automatic backups",
@@ -827,24 +894,6 @@ def deployed(local: Local) -> Local:
     return local
 
 
-class TestSeen(Seen):
-    """Right after the first `up`."""
-
-
-def test_up_again_changes_nothing(deployed: Local) -> None:
-    assert deployed.do("up") == {}
-
-
-def test_down_is_refused_with_the_way_to_lift_the_protection(deployed: Local) -> None:
-    before = deployed.resources()
-    said = deployed.run("down")
-    assert said.returncode == 1
-    assert "resources are protected" in said.stderr
-    assert INSTANCE in said.stderr
-    assert "make up STACK=production SET=protectData=false" in said.stderr
-    assert deployed.resources() == before
-
-
 @pytest.fixture(scope="module")
 def site(deployed: Local, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The stack with running services, and a terminal."""
@@ -857,60 +906,6 @@ def site(deployed: Local, tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.mark.parametrize("step", STEPS, ids=str)
 def test_a_page_s_commands_bring_about_what_it_promises(site: Site, step: Step) -> None:
     step.take(site)
-
-
-def test_a_damaged_state_in_the_bucket_is_replaced_by_its_version_before(
-    site: Site, tmp_path: Path
-) -> None:
-    """The engine itself reads the state from the bucket, before and after."""
-    local, copy = site.local, tmp_path / "state.json"
-    local.pulumi("stack", "export", "--stack", STACK, "--file", str(copy))
-    place, endpoint = site.notes["object"], f"127.0.0.1:{local.port}"
-    there = {
-        "PULUMI_BACKEND_URL": (
-            f"s3://{place['Bucket']}?endpoint={endpoint}&disableSSL=true&s3ForcePathStyle=true"
-            f"&region={HOME_REGION}"
-        ),
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }
-    s3 = site.aws("s3")
-    s3.delete_object(**place)
-    local.pulumi("stack", "init", STACK, "--secrets-provider", "passphrase", **there)
-    local.pulumi("stack", "import", "--stack", STACK, "--file", str(copy), **there)
-    shown = ("stack", "export", "--show-secrets", "--stack", STACK)  # each encrypts them again
-    wanted = json.loads(local.pulumi(*shown, **there))
-    s3.put_object(**place, Body=b"{")
-    versions = s3.list_object_versions(Bucket=place["Bucket"], Prefix=place["Key"])["Versions"]
-    good = next(
-        each["VersionId"]
-        for each in versions
-        if each["Key"] == place["Key"] and not each["IsLatest"]
-    )
-    s3.copy_object(**place, CopySource={**place, "VersionId": good})
-    again = json.loads(local.pulumi(*shown, **there))
-    assert again == wanted
-    assert len(again["deployment"]["resources"]) > 200
-
-
-def test_after_that_only_what_is_meant_to_stay_stays(site: Site) -> None:
-    """In the end, the protection lifted, nothing is left but what the stack keeps on purpose."""
-    site.terminal.run("pulumi config set protectData false\npulumi up")
-    assert set(site.local.did().values()) <= {"update"}
-    (database,) = site.local.deployed("aws:rds/instance:Instance")
-    rds = site.aws("rds")
-    for name in (f"{INSTANCE}-by-hand", "before-trial", "before-18", f"{INSTANCE}-last"):
-        rds.delete_db_snapshot(DBSnapshotIdentifier=name)
-    s3, bucket = site.aws("s3"), site.notes["object"]["Bucket"]
-    for each in s3.list_object_versions(Bucket=bucket)["Versions"]:
-        s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
-    s3.delete_bucket(Bucket=bucket)
-    said = site.local.run("down")
-    assert said.returncode == 0, said.stdout + said.stderr
-    kept = [text for text in said.stdout.splitlines() if text.startswith("kept on purpose")]
-    assert any(database.inputs["finalSnapshotIdentifier"] in text for text in kept)
-    assert all("basic-auth" in text or "-final" in text for text in kept), kept
-    assert site.local.resources() == []
 
 
 def run() -> set[str]:

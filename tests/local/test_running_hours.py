@@ -1,7 +1,8 @@
 """A day of a stack that is stopped for the night: clocks that fire, and nobody who waits.
 
 The tests go on from each other, in their order, on one deployed stack, from one day to the next.
-The clock that looks fires by itself as well, so nothing is said of what a look would end.
+The rule that has the function look fires by itself as well, so nothing is said of what a look would
+end.
 """
 
 import json
@@ -34,7 +35,6 @@ class Clocks:
     def __init__(self, local: Local) -> None:
         self.local = local
         self.world = World(local)
-        self.scaled = sorted(name for name, facts in self.world.services.items() if facts["scaled"])
 
     def fire(self, order: str) -> dict[str, Any]:
         """Have a clock fire and its order be followed; what the journal has of it."""
@@ -68,15 +68,9 @@ class Clocks:
         (instance,) = found["DBInstances"]
         return str(instance["DBInstanceStatus"])
 
-    def suspended(self) -> dict[str, set[bool]]:
-        """Of each service that scales, whether its scaling is suspended, in all ways."""
-        found = self.local.aws("application-autoscaling").describe_scalable_targets(
-            ServiceNamespace="ecs"
-        )
-        return {
-            target["ResourceId"].rpartition("/")[2]: set(target["SuspendedState"].values())
-            for target in found["ScalableTargets"]
-        }
+    def scales(self) -> dict[str, tuple[int, str]]:
+        """Of each service the minimum that scaling has, and what changes the count."""
+        return {service: self.world.scale(service) for service in self.world.services}
 
     def tasks(self) -> dict[str, tuple[int, int]]:
         """The backend's tasks, asked for and running."""
@@ -120,7 +114,6 @@ def test_the_clocks_are_there_as_aws_would_have_them(clocks: Clocks) -> None:
     } == {
         "start": "cron(0 7 ? * MON,TUE,WED,THU,FRI *)",
         "stop": "cron(0 19 ? * MON,TUE,WED,THU,FRI *)",
-        "look": "rate(5 minutes)",
     }
     for one in found.values():
         assert one["ScheduleExpressionTimezone"] == "Pacific/Auckland"
@@ -133,28 +126,52 @@ def test_the_clocks_are_there_as_aws_would_have_them(clocks: Clocks) -> None:
         clocks.local.aws("iam").get_role(RoleName=target["RoleArn"].rpartition("/")[2])
 
 
-def test_by_day_a_look_changes_nothing(clocks: Clocks) -> None:
-    before = clocks.world.counts()
-    entry = clocks.fire("Look")
+def test_by_day_a_start_and_a_look_change_nothing(clocks: Clocks) -> None:
+    before = clocks.world.counts(), clocks.scales(), clocks.tasks()
+    entry = clocks.fire("Start")
     assert [target["outcome"] for target in entry["rules"][0]["targets"]] == ["sent"]
     order = json.loads(entry["event"]["detail"]["input"])
     assert order["time"] == entry["event"]["time"]
-    assert clocks.world.counts() == before
+    clocks.world.look()
+    assert (clocks.world.counts(), clocks.scales(), clocks.tasks()) == before
     assert clocks.state() == {"phase": "day", "waiting": []}
+
+
+def test_a_changed_range_acts_with_the_next_look(clocks: Clocks) -> None:
+    """By day: a minimum above the count raises it, a maximum below lowers it."""
+    assert clocks.local.do("refresh").keys() >= {
+        f"aws:appautoscaling/target:Target {service}" for service in BACKEND
+    }
+    worker = BACKEND[0]
+    functions = {f"aws:lambda/function:Function {PREFIX}-rollout"}
+    dashboards = f"aws:cloudwatch/dashboard:Dashboard {PREFIX}-dashboard"
+    done = clocks.local.do("up", *SETTINGS, "--set", "celeryMin=2", "--set", "celeryDesired=2")
+    assert functions <= set(done)
+    assert not [urn for urn in done if "appautoscaling" in urn]
+    assert dashboards in done
+    clocks.world.look()
+    assert clocks.world.scale(worker) == (2, "by policies")
+    until(lambda: clocks.world.tasks(worker) == (2, 2))
+    clocks.local.do("up", *SETTINGS, "--set", "celeryMax=1")
+    clocks.world.look()
+    assert clocks.world.scale(worker) == (1, "by policies")
+    until(lambda: clocks.world.tasks(worker) == (1, 1))
+    clocks.local.do("up", *SETTINGS)
+    clocks.world.look()
 
 
 def test_in_the_evening_all_services_stop_and_scaling_with_them(clocks: Clocks) -> None:
     clocks.fire("Stop")
     assert clocks.tasks() == dict.fromkeys(BACKEND, (0, 0))
-    assert {name for name, how in clocks.suspended().items() if how == {True}} == {
-        name for name in clocks.scaled if name in BACKEND
-    }
+    assert set(clocks.scales().values()) == {(0, "suspended")}
+    clocks.world.alarm(f"{BACKEND[0]}-queue")
+    assert clocks.tasks() == dict.fromkeys(BACKEND, (0, 0))
     assert clocks.state() == {"phase": "night", "waiting": sorted(BACKEND)}
     assert any("the database waits for" in line for line in clocks.world.log())
 
 
 def test_the_database_stops_once_no_task_is_left(clocks: Clocks) -> None:
-    clocks.fire("Look")
+    clocks.world.look()
     assert any("the database stops" in line for line in clocks.world.log())
     until(lambda: clocks.database() == "stopped")
 
@@ -168,7 +185,11 @@ def test_a_push_at_night_starts_nothing(clocks: Clocks) -> None:
 
 
 def test_what_is_stopped_for_the_night_is_no_change(clocks: Clocks) -> None:
-    assert clocks.local.do("up", *SETTINGS) == {}
+    clocks.local.do("up", *SETTINGS, "--set", "celeryMax=3")
+    clocks.local.do("up", *SETTINGS)
+    clocks.world.look()
+    assert set(clocks.scales().values()) == {(0, "suspended")}
+    assert clocks.tasks() == dict.fromkeys(BACKEND, (0, 0))
     kept = [f"{PREFIX}-hours", *(f"{PREFIX}-secrets-{name}" for name in BY_HAND)]
     refreshed = clocks.local.do("refresh")  # which notes what is not the program's to say
     assert refreshed == {f"aws:ssm/parameter:Parameter {name}": "update" for name in kept}
@@ -181,14 +202,14 @@ def test_in_the_morning_the_database_starts_and_then_the_services(clocks: Clocks
     clocks.fire("Start")
     assert any("the database starts" in line for line in clocks.world.log())
     until(lambda: clocks.database() == "available")
-    clocks.fire("Look")
+    clocks.world.look()
     assert clocks.state() == {"phase": "day", "waiting": []}
     pushed = clocks.world.tagged(REPOSITORY, "night")
     for service in BACKEND:
-        minimum = clocks.world.services[service]["minimum"]
-        assert clocks.world.tasks(service) == (minimum, minimum)
+        facts = clocks.world.services[service]
+        assert clocks.world.tasks(service) == (facts["start"], facts["start"])
         assert clocks.world.image(service) == pushed
-    assert set(map(frozenset, clocks.suspended().values())) == {frozenset({False})}
+        assert clocks.world.scale(service) == (facts["minimum"], "by policies")
 
 
 def test_the_handbook_s_commands_stop_the_stack_and_start_it(
@@ -196,9 +217,8 @@ def test_the_handbook_s_commands_stop_the_stack_and_start_it(
 ) -> None:
     """docs/operate.md: at their end everything runs, with the image pushed."""
     said = terminal.run(typed(block("operate.md", "make up SET=")))
-    assert "is stopped for the night" in said
+    assert "is stopped; " in said
     until(lambda: clocks.state() == {"phase": "day", "waiting": []})
     assert clocks.database() == "available"
     for service in (*BACKEND, f"{PREFIX}-geoserver"):
-        minimum = clocks.world.services[service]["minimum"]
-        until(lambda service=service, minimum=minimum: clocks.world.tasks(service)[1] >= minimum)  # type: ignore[misc]
+        until(lambda service=service: clocks.world.tasks(service)[1] > 0)  # type: ignore[misc]

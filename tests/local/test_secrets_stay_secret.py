@@ -112,7 +112,6 @@ class Life:
     said: dict[str, str]  # command -> all that it wrote
     commands: set[bytes]  # command lines of every process while it was deployed
     values: dict[str, str]  # what it is called -> secret
-    origin: set[str]  # names of those that CloudFront shows to the load balancer
 
     @property
     def search(self) -> Search:
@@ -180,7 +179,7 @@ def life(local: Local) -> Life:
         )
         for operation in ("preview", "up"):
             said[f"{operation} -v=9"] = run_code(
-                local, _TALKATIVE, STACK, operation, "originSecret=2"
+                local, _TALKATIVE, STACK, operation, "tileSeconds=301"
             )
         do("refresh")
         do("outputs")
@@ -191,10 +190,8 @@ def life(local: Local) -> Life:
         one.name: one.outputs["result"]
         for one in local.deployed("random:index/randomPassword:RandomPassword")
     }
-    origin = {name for name in generated if "-origin" in name}
-    assert origin
-    assert len(generated) > len(origin)
-    return Life(local, said, commands, GIVEN | BY_HAND | generated, origin)
+    assert generated
+    return Life(local, said, commands, GIVEN | BY_HAND | generated)
 
 
 def engine(local: Local, *words: str) -> str:
@@ -253,16 +250,9 @@ def test_the_secrets_are_where_they_belong(life: Life) -> None:
     }
     held = search.of("parameters, decrypted", json.dumps(read, default=str))
     assert held >= {*BY_HAND, "otakaro:databasePassword"}
-    assert search.of("distributions", distributions(life.local)) >= newest_of(life)
-    assert search.of("rules", rules(life.local)) == life.origin
     assert search.of(
         "config, decrypted", engine(life.local, "config", "--json", "--show-secrets")
     ) == set(GIVEN)
-
-
-def newest_of(life: Life) -> set[str]:
-    """The origin's secret that CloudFront shows, after one rotation."""
-    return {name for name in life.origin if name.endswith("-2")}
 
 
 def test_commands_and_the_engines_logs_tell_none(life: Life) -> None:
@@ -391,10 +381,10 @@ def running(local: Local) -> Iterator[tuple[str, Any]]:
             yield f"{bucket}/{one['Key']}", body.decode(errors="replace")
 
 
-def test_the_edge_knows_the_origins_secret_alone(life: Life) -> None:
+def test_neither_distributions_nor_listener_rules_have_a_secret(life: Life) -> None:
     search = life.search
-    assert search.of("distributions", distributions(life.local)) <= life.origin
-    assert search.of("rules", rules(life.local)) <= life.origin
+    assert search.of("distributions", distributions(life.local)) == set()
+    assert search.of("rules", rules(life.local)) == set()
 
 
 def distributions(local: Local) -> str:

@@ -37,6 +37,7 @@ def well(**changed: Mapping[str, Any]) -> dict[str, Answer]:
         },
         "ecs.DescribeServiceDeployments": deployed(),
         "ecs.DescribeServiceRevisions": revised,
+        "application-autoscaling.DescribeScalableTargets": targets(),
         "ecr.DescribeImages": lambda params: {
             "imageDetails": [
                 {
@@ -107,6 +108,29 @@ def well(**changed: Mapping[str, Any]) -> dict[str, Answer]:
             ]
         },
         "sqs.GetQueueAttributes": {"Attributes": {"ApproximateNumberOfMessages": "0"}},
+    }
+
+
+def targets(*stopped: str) -> Mapping[str, Any]:
+    """The scalable targets of all services, with those that an operator stopped."""
+    return {
+        "ScalableTargets": [
+            {
+                "ServiceNamespace": "ecs",
+                "ResourceId": f"service/otakaro-dt-ecs/otakaro-dt-{short}",
+                "ScalableDimension": "ecs:service:DesiredCount",
+                "MinCapacity": 0 if short in stopped else 1,
+                "MaxCapacity": 4,
+                "RoleARN": "arn:aws:iam::111122223333:role/scaling",
+                "CreationTime": NOW,
+                "SuspendedState": {
+                    "DynamicScalingInSuspended": short in stopped,
+                    "DynamicScalingOutSuspended": short in stopped,
+                    "ScheduledScalingSuspended": short in stopped,
+                },
+            }
+            for short in SHORT
+        ]
     }
 
 

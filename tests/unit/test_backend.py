@@ -1,6 +1,7 @@
 """API and worker: one image and one surrounding, two ways to start, and Redis between them."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +10,19 @@ from local.provider.wire import decode
 from local.record import Recording, configuration, document, record_program
 from tests.unit.reading import container, environment
 
+ROOT = Path(__file__).resolve().parents[2]
+[BEAT] = [
+    int(seconds)
+    for seconds in re.findall(
+        r"^BEAT = (\d+)", (ROOT / "wrappers/celery_worker.py").read_text(), re.MULTILINE
+    )
+]
+
 # What the application reads, all but its secrets.
 VARIABLES = {
     "DATA_DIR": "/shared_storage",
     "DATA_DIR_MODEL_OUTPUT": "/shared_storage/model_output",
-    "DATA_DIR_GEOSERVER": "/shared_storage/geoserver",
+    "DATA_DIR_GEOSERVER": "/geoserver_data",
     "FLOOD_MODEL_DIR": "/bg_flood",
     "ROOF_SURFACE_DATASET_PATH": "/stored_data/roof_surfaces.gdb",
     "ROAD_DATASET_PATH": "/datasets/roads.gpkg",
@@ -75,13 +84,34 @@ def test_a_stopping_worker_hears_of_it_and_has_time_to_finish(production: Record
     assert worker["stopTimeout"] == 120
 
 
-def test_the_worker_is_asked_seldom_whether_it_lives(production: Recording) -> None:
-    """Each probe starts a Python with geopandas, and an unhealthy verdict ends what runs."""
-    check = container(production, "otakaro-dt-backend-celery")["healthCheck"]
-    assert check["command"][0] == "CMD"
-    assert "127.0.0.1:5001" in check["command"][-1]
-    assert (check["interval"], check["timeout"], check["startPeriod"]) == (120, 60, 300)
-    assert "0.0.0.0:5001" in container(production, "otakaro-dt-backend-celery")["command"][0]
+def test_the_workers_check_reads_what_its_own_worker_writes(production: Recording) -> None:
+    """What it concludes is shown with real workers (tests/wrappers/test_worker_life.py)."""
+    worker = container(production, "otakaro-dt-backend-celery")
+    check = worker["healthCheck"]
+    *program, text, path, seconds = check["command"]
+    assert program == ["CMD", "/bin/bash", "-c"]
+    assert text == (ROOT / "wrappers" / "celery_alive.sh").read_text()
+    assert f" WORKER_STATE={path} " in worker["command"][0]
+    # Several signs of life may be missing, as several checks may fail, before a task is ended.
+    assert int(seconds) >= 10 * BEAT
+    assert check["retries"] >= 3
+    assert (check["timeout"], check["startPeriod"]) == (60, 300)  # as patient as ECS allows
+
+
+def test_a_worker_runs_as_many_jobs_as_the_setting_says(
+    production: Recording, switched: Recording
+) -> None:
+    """Celery's own default is the number of CPUs, which Fargate shows as 2 for half of one."""
+    one = container(production, "otakaro-dt-backend-celery")["command"][0]
+    other = container(switched, "a2345678901234-backend-celery")["command"][0]
+    assert " --concurrency 2 " in one
+    assert " --concurrency 3 " in other
+
+
+@pytest.mark.parametrize("service", ["backend-flask", "backend-celery"])
+def test_both_run_as_root_as_they_did(production: Recording, service: str) -> None:
+    """The image's own user may not write its log and work folders: ACLs are lost in a push."""
+    assert container(production, f"otakaro-dt-{service}")["user"] == "root"
 
 
 def test_the_api_is_judged_by_the_load_balancer_alone(production: Recording) -> None:
@@ -111,6 +141,32 @@ def test_redis_is_one_private_encrypted_node_with_a_snapshot(production: Recordi
     assert group["securityGroupIds"] == ["otakaro-dt-vpc-redis-id"]
     # The application's URL has neither password nor user, nor a cluster's hash slots.
     assert group.keys().isdisjoint({"authToken", "userGroupIds", "numNodeGroups"})
+
+
+def test_redis_is_protected_and_leaves_a_final_snapshot(
+    production: Recording, local: Recording
+) -> None:
+    type_ = "elasticache/replicationGroup:ReplicationGroup"
+    [kept], [loose] = production.of(type_), local.of(type_)
+    assert kept.protect
+    assert kept.inputs["finalSnapshotIdentifier"] == "otakaro-dt-backend-redis-final-0a1b2c3d"
+    assert not loose.protect
+    assert "finalSnapshotIdentifier" not in loose.inputs
+
+
+def test_changes_of_redis_act_when_they_are_deployed(stack: Recording) -> None:
+    """The last replica can go only once failover is off, which else waits for the window."""
+    assert redis(stack)["applyImmediately"] is True
+
+
+def test_no_newer_minor_version_of_redis_comes_in_automatically(
+    production: Recording, switched: Recording
+) -> None:
+    """It would be planned as a downgrade, which replaces the group; 7.1 is the last one."""
+    for recording, version in ((production, "7.1"), (switched, "7.0")):
+        group = redis(recording)
+        assert group["engineVersion"] == version
+        assert group["autoMinorVersionUpgrade"] is (version == "7.1")
 
 
 def test_a_replica_in_another_zone_takes_over(switched: Recording) -> None:
@@ -188,13 +244,44 @@ def test_the_queue_only_adds_workers_and_many_jobs_two_at_once(production: Recor
     assert added == {1: 1, 4: 1, 5: 2, 50: 2}
     # A worker's start may take this long; until then no further one is added.
     assert steps["cooldown"] >= 300
-    assert "otakaro-dt-backend-celery-cpu" in policies  # takes them away again
+
+
+def test_workers_are_removed_one_by_one_when_no_job_waits_or_runs(production: Recording) -> None:
+    alarm = production["cloudwatch/metricAlarm:MetricAlarm"]["otakaro-dt-backend-celery-idle"]
+    assert (alarm["namespace"], alarm["metricName"]) == ("Otakaro/Celery", "UnfinishedJobs")
+    assert alarm["dimensions"] == {"Queue": "celery", "Stack": "otakaro-dt"}
+    assert (alarm["statistic"], alarm["period"]) == ("Maximum", 60)
+    # Zero in each minute of a quarter of an hour; a minute that was not measured is not zero.
+    assert (alarm["comparisonOperator"], alarm["threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["evaluationPeriods"] == 15
+    assert alarm["treatMissingData"] == "notBreaching"
+    policy = production.one("appautoscaling/policy:Policy", "otakaro-dt-backend-celery-idle")
+    assert alarm["alarmActions"] == [decode(policy.outputs)["arn"]]
+    [step] = policy.inputs["stepScalingPolicyConfiguration"]["stepAdjustments"]
+    assert step == {"metricIntervalUpperBound": "0", "scalingAdjustment": -1}
+
+
+def test_nothing_but_the_queue_scales_the_worker(stack: Recording) -> None:
+    """One job keeps a worker's CPU at 100%: by it, two busy workers would become four."""
+    policies = stack["appautoscaling/policy:Policy"]
+    names = {name.rpartition("-")[2] for name in policies if "-backend-celery-" in name}
+    assert names == {"queue", "idle"}
 
 
 def test_a_worker_fetches_no_more_jobs_than_it_runs_next(stack: Recording) -> None:
-    """Else waiting jobs lie with a busy worker, uncounted and out of a new one's reach."""
+    """Else waiting jobs lie with a busy worker, uncounted and out of a new one's reach; the rest
+    of it is the wrapper's (tests/wrappers/test_worker_life.py)."""
     [worker] = [name for name in stack["ecs/service:Service"] if name.endswith("-celery")]
-    assert "--prefetch-multiplier 1" in container(stack, worker)["command"][0]
+    command, wrapper = container(stack, worker)["command"]
+    assert "--prefetch-multiplier 1" in command
+    assert wrapper == (ROOT / "wrappers" / "celery_worker.py").read_text()
+
+
+def test_worker_and_measuring_function_name_the_same_running_jobs(production: Recording) -> None:
+    function = production["lambda/function:Function"]["otakaro-dt-backend-queue"]
+    key = function["environment"]["variables"]["RUNNING"]
+    command = container(production, "otakaro-dt-backend-celery")["command"][0]
+    assert f" RUNNING_JOBS={key};" in command
 
 
 def test_a_fixed_number_of_workers_is_not_scaled_but_the_queue_is_measured() -> None:
@@ -216,6 +303,7 @@ def test_the_queue_is_measured_each_minute_by_a_function_that_reaches_redis_alon
         "PORT": "6379",
         "TLS": "preferred",
         "QUEUE": "celery",
+        "RUNNING": "otakaro:running-jobs",
         "NAMESPACE": "Otakaro/Celery",
         "STACK": "otakaro-dt",
     }

@@ -3,7 +3,7 @@
 import pytest
 
 from certs import Certificate, CertificateArgs, HostedZone
-from local.record import Recording
+from local.record import NAME_SERVERS, Recording
 from tests.unit.reading import component
 
 HOSTS = ["otakaro.digitaltwins.nz", "api.otakaro.digitaltwins.nz", "gs.otakaro.digitaltwins.nz"]
@@ -52,6 +52,29 @@ def test_every_public_record_stands_in_the_one_zone(
 def test_the_zone_is_made_where_the_stack_says_so(production: Recording, local: Recording) -> None:
     assert production["route53/zone:Zone"] == {}
     assert [zone["name"] for zone in local["route53/zone:Zone"].values()] == ["otakaro.test"]
+
+
+def test_the_name_servers_of_a_new_zone_are_reported_at_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not with the outputs, for which the certificates, which wait for the delegation, are done."""
+
+    def build(*, create: bool) -> None:
+        HostedZone("zone", domain="example.org", create=create, protect=False)
+
+    caplog.set_level("INFO")
+    component(lambda: build(create=True))
+    [message] = [record.message for record in caplog.records if "Name servers" in record.message]
+    assert message.startswith(f"Name servers of example.org: {', '.join(NAME_SERVERS)}. Delegate")
+    assert "75 minutes" in message
+    caplog.clear()
+    component(lambda: build(create=True), preview=True)
+    component(lambda: build(create=False))
+    assert not [record for record in caplog.records if "Name servers" in record.message]
+
+
+def test_the_name_servers_are_an_output(production: Recording, local: Recording) -> None:
+    assert production.outputs["name-servers"] == local.outputs["name-servers"] == NAME_SERVERS
 
 
 def test_a_stack_at_home_in_cloudfronts_region_has_one_certificate() -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import io
+import itertools
 import json
 import re
 import unicodedata
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cloudfront import _origin_name
 from local.record import ACCOUNT, ROOT, SECRETS, Recording, configuration, kinds, record_program
 from tests.unit.reading import arn, may, text_of, trusted
 
@@ -127,19 +129,59 @@ def test_distributions_wait_for_the_validated_certificate_of_us_east_1(stack: Re
         assert certificate["sslSupportMethod"] == "sni-only"
 
 
-def test_the_origin_is_the_load_balancer_over_tls_with_the_secret_header(stack: Recording) -> None:
+def test_the_origin_is_the_internal_load_balancer_over_tls(stack: Recording) -> None:
+    [origin] = stack.of("cloudfront/vpcOrigin:VpcOrigin")
+    [balancer] = stack.of("lb/loadBalancer:LoadBalancer")
+    config = origin.inputs["vpcOriginEndpointConfig"]
+    assert config["arn"] == balancer.state["arn"]
+    assert config["originProtocolPolicy"] == "https-only"
+    assert config["originSslProtocols"] == {"items": ["TLSv1.2"], "quantity": 1}
     for inputs in stack["cloudfront/distribution:Distribution"].values():
-        origin = inputs["origins"][0]
-        assert origin["originId"] == "alb"
-        assert origin["domainName"].endswith("-alb.elb.example")
-        assert origin["customHeaders"] == [
-            {"name": "X-Otakaro-Origin", "value": "Generated0Password0For0Tests"}
-        ]
-        config = origin["customOriginConfig"]
-        # Plain HTTP would be redirected by the load balancer for ever.
-        assert config["originProtocolPolicy"] == "https-only"
-        assert config["originSslProtocols"] == ["TLSv1.2"]
-        assert config["originReadTimeout"] == 60
+        used = inputs["origins"][0]
+        assert used["originId"] == "alb"
+        assert used["domainName"].endswith("-alb.elb.example")
+        assert used["vpcOriginConfig"]["vpcOriginId"] == origin.id
+        assert used["vpcOriginConfig"]["originReadTimeout"] == 60
+
+
+def test_requests_to_origins_carry_no_secret(stack: Recording) -> None:
+    for inputs in stack["cloudfront/distribution:Distribution"].values():
+        assert not any("customHeaders" in origin for origin in inputs["origins"])
+    for rule in stack["lb/listenerRule:ListenerRule"].values():
+        assert all("httpHeader" not in condition for condition in rule["conditions"])
+
+
+def test_a_change_of_the_vpc_origin_replaces_it_and_tags_are_no_change(stack: Recording) -> None:
+    """CloudFront refuses to update one that a distribution uses, its tags included."""
+    [origin] = stack.of("cloudfront/vpcOrigin:VpcOrigin")
+    assert origin.replace_on_changes == ("*",)
+    assert {"tags", "tagsAll"} <= {*origin.ignore_changes}
+    assert "tags" not in origin.inputs
+
+
+def test_each_load_balancer_gives_its_vpc_origin_another_name() -> None:
+    """A replacement exists beside its predecessor, and an account has each name once."""
+    names = {_origin_name("otakaro-dt-origin", arn) for arn in ("one", "another")}
+    assert len(names) == 2
+    longest = _origin_name(f"{'p' * 14}-origin", "arn")
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", longest)
+
+
+def test_a_vpc_origin_waits_for_the_internet_gateway(stack: Recording) -> None:
+    [origin] = stack.of("cloudfront/vpcOrigin:VpcOrigin")
+    [gateway] = stack.of("ec2/internetGateway:InternetGateway")
+    assert gateway.urn in origin.dependencies
+
+
+def test_a_distribution_waits_for_its_listener_rule(stack: Recording) -> None:
+    rules = {
+        rule.name.rpartition("-")[2]: rule.urn for rule in stack.of("lb/listenerRule:ListenerRule")
+    }
+    for distribution in stack.of("cloudfront/distribution:Distribution"):
+        service = (
+            distribution.name.removesuffix("-cdn").rpartition("-")[2].replace("map", "terriamap")
+        )
+        assert rules[service] in distribution.dependencies
 
 
 def test_visitors_of_new_zealand_are_served_nearby(stack: Recording) -> None:
@@ -172,20 +214,31 @@ def test_every_path_is_https_takes_all_methods_and_tells_the_origin_its_host(
         assert behaviour["compress"] is True
 
 
-def test_what_is_kept_for_all_depends_on_nobodys_headers_or_cookies(stack: Recording) -> None:
-    [inputs] = stack["cloudfront/originRequestPolicy:OriginRequestPolicy"].values()
-    assert inputs["cookiesConfig"] == {"cookieBehavior": "none"}
-    assert inputs["queryStringsConfig"] == {"queryStringBehavior": "all"}
-    # Without Host the load balancer finds no rule.
-    assert set(inputs["headersConfig"]["headers"]["items"]) == {
-        "Host",
-        "Access-Control-Request-Method",
-        "Access-Control-Request-Headers",
-    }
+# Without Host the load balancer finds no rule.
+FORWARDED = {
+    "-impersonal": {"Host", "Access-Control-Request-Method", "Access-Control-Request-Headers"},
+    # TerriaMap's proxy passes on what it gets: neither cookies nor the page's address.
+    "-proxy": {"Host", "Accept", "Accept-Encoding", "Accept-Language", "User-Agent"},
+}
+
+
+def test_what_is_kept_for_all_and_what_others_get_depends_on_few_headers(stack: Recording) -> None:
+    policies = stack["cloudfront/originRequestPolicy:OriginRequestPolicy"]
+    for inputs in policies.values():
+        assert inputs["cookiesConfig"] == {"cookieBehavior": "none"}
+        assert inputs["queryStringsConfig"] == {"queryStringBehavior": "all"}
+    assert {
+        f"-{name.rpartition('-')[2]}": set(inputs["headersConfig"]["headers"]["items"])
+        for name, inputs in policies.items()
+    } == FORWARDED
     for behaviour in behaviours(stack):
-        shared = behaviour["cachePolicyId"].endswith(("-tiles-id", "-assets-id"))
         policy = behaviour["originRequestPolicyId"]
-        assert policy.endswith("-impersonal-id") if shared else policy == ALL_VIEWER
+        if behaviour["cachePolicyId"].endswith(("-tiles-id", "-assets-id")):
+            assert policy.endswith("-impersonal-id")
+        elif "proxy" in behaviour.get("pathPattern", ""):
+            assert policy.endswith("-proxy-id")
+        else:
+            assert policy == ALL_VIEWER
 
 
 def test_the_api_is_never_cached(production: Recording) -> None:
@@ -197,7 +250,8 @@ def test_tiles_are_told_apart_by_their_query_and_by_who_asks(production: Recordi
     default = site(production, "geoserver")["defaultCacheBehavior"]
     assert default["cachePolicyId"] == "otakaro-dt-edge-tiles-id"
     tiles = cached_as(production, "tiles")
-    assert tiles["defaultTtl"] > 0
+    # Without a word of the origin, no longer than an error.
+    assert tiles["defaultTtl"] == 2
     key = tiles["parametersInCacheKeyAndForwardedToOrigin"]
     assert key["queryStringsConfig"] == {"queryStringBehavior": "all"}
     assert key["headersConfig"] == {
@@ -214,17 +268,33 @@ def test_the_maps_pages_are_asked_again_and_its_assets_kept(production: Recordin
     assert {b["pathPattern"]: b["cachePolicyId"] for b in ordered} == {
         "/build/*": "otakaro-dt-edge-assets-id",
         "/images/*": "otakaro-dt-edge-assets-id",
+        "/proxy*": CACHING_DISABLED,
+        "/api/v1/proxy*": CACHING_DISABLED,
         "/_maintenance/index.html": "otakaro-dt-edge-revalidate-id",
     }
     # Its server says max-age=0 of files whose names stay: a minute bridges a rush, not a release.
     assert cached_as(production, "assets")["minTtl"] == 60
 
 
-def test_tiles_are_kept_as_long_as_the_setting_says(production: Recording) -> None:
-    assert cached_as(production, "tiles")["defaultTtl"] == 300
+def test_the_cache_lets_geoserver_say_how_long_a_tile_is_kept(production: Recording) -> None:
+    assert cached_as(production, "tiles")["maxTtl"] == 86_400
     other = record_program(configuration("production") | {"otakaro:tileSeconds": "604800"})
-    assert cached_as(other, "tiles")["defaultTtl"] == 604800
+    assert cached_as(other, "tiles")["defaultTtl"] == 2
     assert cached_as(other, "tiles")["maxTtl"] >= 604800
+
+
+def test_the_packaged_function_knows_the_proxy_and_what_is_public(production: Recording) -> None:
+    host = {"host": SITES["map"]}
+    assert answer(production, "/Proxy/https://data.example/", host)["status"] == "403"
+    assert answer(production, "/proxy/https://data.example/", host)["status"] == "401"
+    for path in ("/favicon.ico", "/manifest.json", "/favicons/manifest.json"):
+        assert answer(production, path, host)["uri"] == path
+    assert answer(production, "/robots.txt", host)["status"] == "200"
+    ordered = site(production, "map")["orderedCacheBehaviors"]
+    patterns = {each["pathPattern"] for each in ordered}
+    # The function's prefixes are those of the behaviours.
+    assert {f"{path}*" for path in configured(production)["exact"][SITES["map"]]} <= patterns
+    assert configured(production)["ogc"] == [SITES["geoserver"]]
 
 
 def test_an_open_administration_is_not_cached(switched: Recording) -> None:
@@ -251,7 +321,7 @@ def test_no_cache_is_keyed_by_credentials_or_cookies(stack: Recording) -> None:
 def test_failures_are_forgotten_in_seconds(stack: Recording) -> None:
     for inputs in stack["cloudfront/distribution:Distribution"].values():
         kept = {r["errorCode"]: r["errorCachingMinTtl"] for r in inputs["customErrorResponses"]}
-        assert kept.keys() == {500, 502, 503, 504}
+        assert kept.keys() == {404, 500, 502, 503, 504}
         assert max(kept.values()) <= 5
 
 
@@ -288,7 +358,7 @@ def test_the_maintenance_page_needs_nothing_but_itself() -> None:
 
 
 def test_security_headers_keep_the_referrer_that_tells_the_map(production: Recording) -> None:
-    for key in ("map", "service"):
+    for key in ("map", "service", "geoserver"):
         found = headers(production, key)
         security = found["securityHeadersConfig"]
         assert security["referrerPolicy"]["referrerPolicy"] == "strict-origin-when-cross-origin"
@@ -299,7 +369,11 @@ def test_security_headers_keep_the_referrer_that_tells_the_map(production: Recor
     assert {b["responseHeadersPolicyId"] for b in behaviours(production)} == {
         "otakaro-dt-edge-map-id",
         "otakaro-dt-edge-service-id",
+        "otakaro-dt-edge-geoserver-id",
     }
+    # What CloudFront keeps of GeoServer, no viewer keeps beyond an invalidation.
+    added = headers(production, "geoserver")["customHeadersConfig"]["items"]
+    assert {"header": "Cache-Control", "value": "no-cache", "override": True} in added
 
 
 def test_the_maps_pages_may_do_what_terriamap_does(production: Recording) -> None:
@@ -357,6 +431,16 @@ def test_who_asked_for_what_is_logged_for_every_host(stack: Recording) -> None:
     assert {each["deliverySourceName"] for each in deliveries} == set(sources)
     regions = {each["region"] for each in [*sources.values(), destination, *deliveries]}
     assert regions == {"us-east-1"}  # CloudFront is a service of that region
+
+
+def test_deliveries_are_created_and_deleted_one_after_the_other(stack: Recording) -> None:
+    """CloudWatch Logs rejects parallel changes of deliveries to one destination."""
+    types = ("logDelivery:LogDelivery", "logDeliverySource:LogDeliverySource")
+    changes = [each for type_ in types for each in stack.of(type_)]
+    waits = {each.urn: stack.all_dependencies(each) for each in changes}
+    assert len(waits) == 2 * len(SITES)
+    for one, other in itertools.combinations(waits, 2):
+        assert one in waits[other] or other in waits[one]
 
 
 def test_the_firewall_is_off_unless_a_setting_turns_it_on(
@@ -511,6 +595,7 @@ def test_geoservers_administration_is_closed_unless_a_setting_opens_it(
 ) -> None:
     closed = configured(production)["closed"][SITES["geoserver"]]
     assert {"/geoserver/web", "/geoserver/rest", "/geoserver/gwc/rest"} <= set(closed)
+    assert {"/geoserver/login", "/geoserver/logout"} <= set(closed)
     assert not configured(switched)["closed"].get(SITES["geoserver"])
 
 

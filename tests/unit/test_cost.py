@@ -89,7 +89,7 @@ def test_each_public_text_is_one_that_a_price_was_found_in() -> None:
 def test_no_price_is_without_a_use() -> None:
     """A size or kind that nothing asks for any more would be kept up for nobody."""
     code = inspect.getsource(charges)
-    sizes = ("fargate.", "rds.db.", "rds.storage.", "cache.", "sqs.")
+    sizes = ("fargate.vcpu.", "fargate.gb.", "rds.db.", "rds.storage.", "cache.", "sqs.")
     named = {key for key in charges.prices() if f'"{key}"' in code}
     assert {key for key in charges.prices() if not key.startswith(sizes)} == named
 
@@ -98,15 +98,18 @@ def test_a_service_costs_its_tasks_by_size_number_and_hour(production: Recording
     bill = cost.bill(deployed(production))
     vcpu, gigabyte = usd("fargate.vcpu.X86_64"), usd("fargate.gb.X86_64")
     assert bill.usd("Fargate, geoserver") == pytest.approx(HOURS * (2 * vcpu + 4 * gigabyte))
-    worker = HOURS * 2 * (1 * vcpu + 4 * gigabyte)
+    # Of its 50 GiB of disk each task has 20 for nothing.
+    worker = HOURS * 2 * (1 * vcpu + 4 * gigabyte + 30 * usd("fargate.disk"))
     assert bill.usd("Fargate, backend-celery") == pytest.approx(worker)
 
 
 def test_graviton_and_spot_have_prices_of_their_own() -> None:
     worker = "Fargate, backend-celery"
-    plain = with_({}).usd(worker)
-    assert with_({"cpuArchitecture": "ARM64"}).usd(worker) == pytest.approx(plain * 0.8, rel=0.01)
-    assert with_({"celerySpot": "true"}).usd(worker) == pytest.approx(plain * 0.3)
+    disk = HOURS * 2 * 30 * usd("fargate.disk")
+    plain = with_({"celeryDisk": "20"}).usd(worker)
+    graviton = with_({"cpuArchitecture": "ARM64"}).usd(worker)
+    assert graviton == pytest.approx(plain * 0.8 + disk, rel=0.01)
+    assert with_({"celerySpot": "true"}).usd(worker) == pytest.approx(plain * 0.3 + disk)
 
 
 HOURS_OF_WORK = {
@@ -271,7 +274,7 @@ def test_measuring_the_queue_is_paid_each_minute(production: Recording) -> None:
     quantities = {charge.price: charge.quantity for charge in mine}
     assert quantities["lambda.requests"] == 60 * 730
     assert quantities["lambda.seconds"] == pytest.approx(60 * 730 * 0.1 * 128 / 1024)
-    assert quantities["metric"] == 1
+    assert quantities["metric"] == 3
     assert cost.bill(deployed(production)).usd("Queue's length") == 0
 
 
@@ -285,5 +288,5 @@ def test_alarms_that_scaling_makes_are_paid_like_the_others(production: Recordin
     )
     policies = known.of("aws:appautoscaling/policy:Policy")
     tracking = [p for p in policies if p.inputs["policyType"] == "TargetTrackingScaling"]
-    assert len(tracking) == 5
+    assert len(tracking) == 4
     assert alarms == own + 2 * len(tracking)

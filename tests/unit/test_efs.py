@@ -1,8 +1,11 @@
 """The shared disk is encrypted, backed up, and mounted by folder, with TLS, by our roles alone."""
 
+from pathlib import PurePosixPath
+
 import pytest
 
 from local.record import Recording, configuration, document, record_program
+from tests.unit.reading import container, environment
 
 
 def test_the_disk_is_encrypted_and_backed_up(production: Recording) -> None:
@@ -35,12 +38,33 @@ def test_both_folders_write_as_one_user(production: Recording) -> None:
     assert users == {(1000, 1000)}
 
 
-def test_geoserver_sees_the_backends_folder_of_its_name(production: Recording) -> None:
-    """The backend mounts its folder at /shared_storage and publishes to geoserver/ within."""
-    points = production["efs/accessPoint:AccessPoint"]
-    backend = points["otakaro-dt-shared-data-backend"]["rootDirectory"]["path"]
-    geoserver = points["otakaro-dt-shared-data-geoserver"]["rootDirectory"]["path"]
-    assert geoserver == f"{backend}/geoserver"
+def test_no_access_points_folder_contains_another(stack: Recording) -> None:
+    """EFS creates all folders of a root's path at its first mount, and applies the creation info of
+    an access point only to a folder that isn't there: the outer one would have another's owner."""
+    roots = [
+        PurePosixPath(point["rootDirectory"]["path"])
+        for point in stack["efs/accessPoint:AccessPoint"].values()
+    ]
+    assert len(roots) > 1
+    for root in roots:
+        assert [other for other in roots if other.is_relative_to(root)] == [root]
+
+
+def test_the_worker_publishes_into_geoservers_data_folder(production: Recording) -> None:
+    """Under another path than GeoServer's: it publishes by paths relative to the data folder."""
+    definitions = production["ecs/taskDefinition:TaskDefinition"]
+    [volume] = definitions["otakaro-dt-geoserver"]["volumes"]
+    for service in ("backend-flask", "backend-celery"):
+        name = f"otakaro-dt-{service}"
+        path = environment(production, name)["DATA_DIR_GEOSERVER"]
+        [mount] = [
+            mount
+            for mount in container(production, name)["mountPoints"]
+            if mount["containerPath"] == path
+        ]
+        volumes = definitions[name]["volumes"]
+        [mounted] = [each for each in volumes if each["name"] == mount["sourceVolume"]]
+        assert mounted["efsVolumeConfiguration"] == volume["efsVolumeConfiguration"]
 
 
 def test_folders_can_begin_where_a_backup_was_restored(production: Recording) -> None:
@@ -75,3 +99,13 @@ def test_the_policy_admits_only_this_accounts_roles_by_tls_and_folder(
         s["Effect"] == "Deny" and s.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
         for s in statements
     )
+
+
+def test_the_policy_and_its_statements_have_identifiers(stack: Recording) -> None:
+    """EFS adds its own where they are missing, and the provider compares them."""
+    [inputs] = stack["efs/fileSystemPolicy:FileSystemPolicy"].values()
+    policy = document(inputs["policy"])
+    sids = [statement.get("Sid") for statement in policy["Statement"]]
+    assert policy["Id"].endswith("-shared-data")
+    assert all(sids)
+    assert len({*sids}) == len(sids)

@@ -1,10 +1,14 @@
 """Images and services: what runs, as whom, and what a deployment may do to what runs."""
 
+import re
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 
+from fargate import java_heap
 from local.record import Recording, document
+from settings import FARGATE_MEMORY
 from tests.unit.reading import arn, container, containers, environment, may, trusted, waits_for
 
 SERVICES = ["terriamap", "geoserver", "backend-flask", "backend-celery"]
@@ -92,14 +96,24 @@ def test_a_service_starts_without_tasks_and_keeps_the_number_that_others_gave_it
 WRITTEN_TOGETHER = ("value", "type", "description", "tier", "keyId")
 
 
-def test_nothing_else_is_ignored_but_secrets_that_people_edit(stack: Recording) -> None:
+def test_nothing_else_is_ignored_but_what_others_own(stack: Recording) -> None:
     ignored = {
         (resource.type, key) for resource in stack.resources for key in resource.ignore_changes
     }
     assert ignored == {
         ("aws:ecs/service:Service", "desiredCount"),
+        # The rollout function's: an update would send the minimum that Pulumi knows.
+        ("aws:appautoscaling/target:Target", "minCapacity"),
+        ("aws:appautoscaling/target:Target", "maxCapacity"),
+        ("aws:appautoscaling/target:Target", "suspendedState"),
+        # CloudFront refuses any update of an origin in use, tags included.
+        ("aws:cloudfront/vpcOrigin:VpcOrigin", "tags"),
+        ("aws:cloudfront/vpcOrigin:VpcOrigin", "tagsAll"),
         # An update of any other would send the value that Pulumi knows, the placeholder.
         *(("aws:ssm/parameter:Parameter", key) for key in WRITTEN_TOGETHER),
+        # CloudFront refuses any update of one that a distribution uses, that of its tags as well.
+        ("aws:cloudfront/vpcOrigin:VpcOrigin", "tags"),
+        ("aws:cloudfront/vpcOrigin:VpcOrigin", "tagsAll"),
     }
 
 
@@ -259,11 +273,33 @@ def test_a_container_listens_on_the_port_that_its_image_has(
     assert ports == [{"containerPort": port, "protocol": "tcp"}]
 
 
-def test_no_container_is_more_than_its_image(production: Recording) -> None:
-    """All of them write at their start, so their root stays writable; nothing more is granted."""
+def test_containers_run_as_the_users_that_they_need(production: Recording) -> None:
+    """The former deployment ran all of them as root. TerriaMap's image owns what it writes as its
+    own user, node; GeoServer's and the backend's write what is root's (backend.py, __main__.py).
+
+    All of them write at their start, so their root stays writable; nothing more is granted.
+    """
+    users = {}
     for name in SERVICES:
         only = container(production, f"otakaro-dt-{name}")
-        assert only.keys().isdisjoint({"privileged", "user", "readonlyRootFilesystem"})
+        assert only.keys().isdisjoint({"privileged", "readonlyRootFilesystem"})
+        users[name] = only.get("user")
+    assert users == {
+        "terriamap": None,
+        "geoserver": "root",
+        "backend-flask": "root",
+        "backend-celery": "root",
+    }
+
+
+def test_a_task_has_the_disk_of_its_setting(production: Recording, switched: Recording) -> None:
+    """ECS API, EphemeralStorage: from 21 GiB on; without it a task has 20."""
+    sizes = {name: task(production, name).get("ephemeralStorage") for name in SERVICES}
+    none = dict.fromkeys(SERVICES)
+    assert sizes == none | {"backend-celery": {"sizeInGib": 50}}
+    definitions = switched["ecs/taskDefinition:TaskDefinition"]
+    other = {name: definitions[f"a2345678901234-{name}"].get("ephemeralStorage") for name in none}
+    assert other == none | {"backend-flask": {"sizeInGib": 200}}
 
 
 def test_terriamap_is_told_both_public_hosts(production: Recording) -> None:
@@ -272,7 +308,36 @@ def test_terriamap_is_told_both_public_hosts(production: Recording) -> None:
         "BACKEND_PORT": "443",
         "GEOSERVER_HOST": "https://gs.otakaro.digitaltwins.nz",
         "GEOSERVER_PORT": "443",
+        "KEEP_ALIVE_SECONDS": "75",
     }
+
+
+def test_every_target_outlives_the_load_balancers_idle_time(stack: Recording) -> None:
+    """And the load balancer CloudFront's connections, and the longest answer."""
+    [balancer] = stack["lb/loadBalancer:LoadBalancer"].values()
+    prefix = stack["ecs/cluster:Cluster"].popitem()[0].removesuffix("-ecs")
+    waits = [
+        origin["vpcOriginConfig"]["originReadTimeout"]
+        for each in stack["cloudfront/distribution:Distribution"].values()
+        for origin in each["origins"]
+        if origin["originId"] == "alb"
+    ]
+    assert balancer["idleTimeout"] > max(waits)
+    for name in ("terriamap", "geoserver"):
+        kept = environment(stack, f"{prefix}-{name}")["KEEP_ALIVE_SECONDS"]
+        assert int(kept) > balancer["idleTimeout"]
+    kept = environment(stack, f"{prefix}-backend-flask")["GUNICORN_CMD_ARGS"]
+    assert int(kept.removeprefix("--keep-alive ")) > balancer["idleTimeout"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [("terriamap", "exec /app/entrypoint.sh"), ("geoserver", "exec /opt/startup.sh\n")],
+)
+def test_an_entry_point_ends_in_the_images_own(production: Recording, name: str, ends: str) -> None:
+    only = container(production, f"otakaro-dt-{name}")
+    assert only["entryPoint"] == ["/bin/bash", "-c"]
+    assert only["command"][0].endswith(ends)
 
 
 def test_geoserver_is_told_its_folder_its_public_name_and_its_heap(production: Recording) -> None:
@@ -285,8 +350,23 @@ def test_geoserver_is_told_its_folder_its_public_name_and_its_heap(production: R
         "GEOSERVER_ADMIN_USER": "admin",
         "PROXY_BASE_URL": "https://gs.otakaro.digitaltwins.nz/geoserver",
         "GEOSERVER_CSRF_WHITELIST": "gs.otakaro.digitaltwins.nz",
-        "EXTRA_JAVA_OPTS": "-Xms1g -Xmx3072m",
+        "EXTRA_JAVA_OPTS": "-Xms1024m -Xmx3072m",
+        "KEEP_ALIVE_SECONDS": "75",
+        "TILE_SECONDS": "300",
     }
+
+
+def test_javas_heap_fits_every_memory_that_the_settings_accept() -> None:
+    """The JVM refuses to start when its initial heap is above its largest."""
+    accepted = {memory for sizes in FARGATE_MEMORY.values() for memory in sizes}
+    assert (min(accepted), max(accepted)) == (512, 122880)
+    for memory in accepted:
+        found = re.fullmatch(r"-Xms(\d+)m -Xmx(\d+)m", java_heap(memory))
+        assert found is not None
+        initial, largest = map(int, found.groups())
+        assert 64 <= initial <= largest, memory
+        # A quarter for what Java has besides its heap; Tomcat and GeoServer need about 100 MiB.
+        assert 0.7 * memory <= largest <= memory - 100, memory
 
 
 @pytest.mark.parametrize(
@@ -321,40 +401,58 @@ def test_a_container_reads_its_secrets_and_its_agent_may(
 
 
 @pytest.mark.parametrize(
-    ("name", "path", "folder"),
+    ("name", "folders"),
     [
-        ("geoserver", "/opt/geoserver_data", "geoserver"),
-        ("backend-flask", "/shared_storage", "backend"),
-        ("backend-celery", "/shared_storage", "backend"),
+        ("geoserver", {"/opt/geoserver_data": "geoserver"}),
+        ("backend-flask", {"/shared_storage": "backend", "/geoserver_data": "geoserver"}),
+        ("backend-celery", {"/shared_storage": "backend", "/geoserver_data": "geoserver"}),
     ],
 )
-def test_a_folder_is_mounted_where_the_application_looks_and_only_there(
-    production: Recording, name: str, path: str, folder: str
+def test_folders_are_mounted_where_the_application_looks_and_only_there(
+    production: Recording, name: str, folders: dict[str, str]
 ) -> None:
-    [volume] = task(production, name)["volumes"]
-    assert volume["efsVolumeConfiguration"] == {
-        "fileSystemId": "otakaro-dt-shared-data-id",
-        "transitEncryption": "ENABLED",
-        "authorizationConfig": {
-            "accessPointId": f"otakaro-dt-shared-data-{folder}-id",
-            "iam": "ENABLED",
-        },
-    }
-    assert container(production, f"otakaro-dt-{name}")["mountPoints"] == [
-        {"sourceVolume": volume["name"], "containerPath": path, "readOnly": False}
-    ]
-    [statement] = [
+    volumes = task(production, name)["volumes"]
+    mounts = container(production, f"otakaro-dt-{name}")["mountPoints"]
+    statements = [
         s for s in may(production, f"otakaro-dt-{name}-task") if "elasticfile" in s["Action"][0]
     ]
-    assert statement["Action"] == [
-        "elasticfilesystem:ClientMount",
-        "elasticfilesystem:ClientWrite",
-    ]
-    assert statement["Resource"] == [arn("efs", "otakaro-dt-shared-data")]
-    point = arn("efs", f"otakaro-dt-shared-data-{folder}")
-    assert statement["Condition"] == {
-        "StringEquals": {"elasticfilesystem:AccessPointArn": point},
-    }
+    parts = zip(folders.items(), volumes, mounts, statements, strict=True)
+    for (path, folder), volume, mount, statement in parts:
+        assert volume["efsVolumeConfiguration"] == {
+            "fileSystemId": "otakaro-dt-shared-data-id",
+            "transitEncryption": "ENABLED",
+            "authorizationConfig": {
+                "accessPointId": f"otakaro-dt-shared-data-{folder}-id",
+                "iam": "ENABLED",
+            },
+        }
+        assert mount == {
+            "sourceVolume": volume["name"],
+            "containerPath": path,
+            "readOnly": False,
+        }
+        assert statement["Action"] == [
+            "elasticfilesystem:ClientMount",
+            "elasticfilesystem:ClientWrite",
+        ]
+        assert statement["Resource"] == [arn("efs", "otakaro-dt-shared-data")]
+        assert statement["Condition"] == {
+            "StringEquals": {
+                "elasticfilesystem:AccessPointArn": arn("efs", f"otakaro-dt-shared-data-{folder}")
+            },
+        }
+
+
+@every_service
+def test_no_folder_is_mounted_within_another(stack: Recording, name: str) -> None:
+    """In which order Fargate mounts them is undocumented: the outer one could hide the inner."""
+    [service] = [each for each in stack["ecs/service:Service"] if each.endswith(f"-{name}")]
+    paths = [mount["containerPath"] for mount in container(stack, service)["mountPoints"]]
+    assert not any(
+        one != other and PurePosixPath(one).is_relative_to(other)
+        for one in paths
+        for other in paths
+    )
 
 
 def test_what_the_image_brings_is_not_hidden_by_a_mount(production: Recording) -> None:
@@ -440,21 +538,30 @@ def test_a_shell_in_a_task_is_possible_only_where_the_setting_says(
 
 
 @pytest.mark.parametrize(
-    ("name", "least", "most"),
-    [("terriamap", 1, 3), ("backend-flask", 1, 3), ("backend-celery", 2, 4)],
+    ("name", "most"), [("terriamap", 3), ("backend-flask", 3), ("backend-celery", 4)]
 )
-def test_a_service_scales_with_its_cpu_within_its_bounds(
-    production: Recording, name: str, least: int, most: int
+def test_a_service_scales_within_its_range_and_by_cpu_if_that_measures_visitors(
+    production: Recording, name: str, most: int
 ) -> None:
+    """Registered with a minimum, or without a suspension, it would start tasks at once."""
     target = production["appautoscaling/target:Target"][f"otakaro-dt-{name}"]
     assert target == {
         "serviceNamespace": "ecs",
         "resourceId": f"service/otakaro-dt-ecs/otakaro-dt-{name}",
         "scalableDimension": "ecs:service:DesiredCount",
-        "minCapacity": least,
+        "minCapacity": 0,
         "maxCapacity": most,
+        "suspendedState": {
+            "dynamicScalingInSuspended": True,
+            "dynamicScalingOutSuspended": True,
+            "scheduledScalingSuspended": False,
+        },
     }
-    policy = production["appautoscaling/policy:Policy"][f"otakaro-dt-{name}-cpu"]
+    policies = production["appautoscaling/policy:Policy"]
+    assert (f"otakaro-dt-{name}-cpu" in policies) is (name != "backend-celery")
+    policy = policies.get(f"otakaro-dt-{name}-cpu")
+    if policy is None:
+        return
     assert policy["resourceId"] == target["resourceId"]
     tracking = policy["targetTrackingScalingPolicyConfiguration"]
     assert tracking["predefinedMetricSpecification"] == {
@@ -492,11 +599,15 @@ def test_nothing_else_scales_with_requests(production: Recording) -> None:
     }
 
 
-def test_what_has_one_number_of_tasks_is_not_scaled(
+def test_what_has_one_number_of_tasks_is_not_scaled_but_can_be_stopped(
     production: Recording, switched: Recording
 ) -> None:
-    assert "otakaro-dt-geoserver" not in production["appautoscaling/target:Target"]
-    assert "a2345678901234-terriamap" not in switched["appautoscaling/target:Target"]
+    policies = set(production["appautoscaling/policy:Policy"])
+    assert not {name for name in policies if "geoserver" in name}
+    for stack in (production, switched):
+        names = {one["resourceId"] for one in stack["appautoscaling/target:Target"].values()}
+        services = stack["ecs/service:Service"].values()
+        assert {name.rpartition("/")[2] for name in names} == {one["name"] for one in services}
     assert not [n for n in switched["appautoscaling/policy:Policy"] if "terriamap" in n]
 
 

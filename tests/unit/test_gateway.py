@@ -1,5 +1,6 @@
 """What the gateway plays of AWS: events by the rules, ECS's record in ECS's own shapes."""
 
+import asyncio
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from botocore.validate import ParamValidator
 from local.gateway import EVENTS
 from local.gateway.admission import admits
 from local.gateway.background import Background
+from local.gateway.calls import Refused, Request
 from local.gateway.deployments import ECS
 from local.gateway.parameters import SSM
 from local.gateway.registry import ECR
@@ -183,6 +185,90 @@ def test_a_crash_with_nothing_before_it_stops(world: World) -> None:
     world.record.overlay(described)
     assert described["runningCount"] == 0
     assert described["deployments"][0]["rolloutState"] == "FAILED"
+
+
+def running(world: World) -> list[int]:
+    """How many tasks of each deployment's revision run, the newest first."""
+    listed = world.record.listed({"service": "app", "cluster": "cluster"}, REGION)
+    arns = [one["serviceDeploymentArn"] for one in listed["serviceDeployments"]]
+    found = world.record.described({"serviceDeploymentArns": arns}, REGION)["serviceDeployments"]
+    return [one["targetServiceRevision"]["runningTaskCount"] for one in found]
+
+
+def test_a_deployment_that_was_failing_completes_at_no_tasks(world: World) -> None:
+    world.aws.tags["live"] = "sha256:one"
+    world.update(1)
+    world.later.work()
+    assert running(world) == [1]
+    world.aws.tags["live"] = "sha256:two"
+    world.aws.crashing.add("sha256:two")
+    world.update(1, forceNewDeployment=True)
+    world.later.jobs.pop(0)()  # it has found its image
+    world.update(0, desiredCount=0)
+    world.later.work()
+    assert world.states() == ["SUCCESSFUL", "SUCCESSFUL"]
+    assert [image["imageDigest"] for image in world.images()] == ["sha256:two"]
+    assert running(world) == [0, 0]
+    # What ECS then goes back to is that very image.
+    world.update(1, desiredCount=1, forceNewDeployment=True)
+    world.later.work()
+    assert world.states()[0] == "ROLLBACK_FAILED"
+    assert running(world) == [0, 0, 0]
+
+
+def test_tasks_that_a_higher_count_asks_for_may_not_start(world: World) -> None:
+    world.update(0)
+    world.later.work()
+    world.update(1, desiredCount=1)
+    world.later.work()
+    assert world.states() == ["SUCCESSFUL"]
+    assert world.events()[-1] == "SERVICE_TASK_START_IMPAIRED"
+    assert running(world) == [0]
+    world.aws.tags["live"] = "sha256:one"
+    world.update(2, desiredCount=2)
+    world.later.work()
+    assert running(world) == [2]
+    assert world.events().count("SERVICE_TASK_START_IMPAIRED") == 1
+
+
+def deregister(world: World, name: str) -> None:
+    """Have the task definition deregistered."""
+    asked = Request({}, ECS, "DeregisterTaskDefinition", REGION, {"taskDefinition": name})
+    definition = {"taskDefinitionArn": f"{PLACE}:task-definition/{name}"}
+    follow = world.record.part.follows[ECS, "DeregisterTaskDefinition"]
+    follow(asked, {"taskDefinition": definition})
+
+
+@pytest.mark.parametrize("action", ["CreateService", "UpdateService", "RunTask"])
+def test_a_deregistered_task_definition_is_rejected(world: World, action: str) -> None:
+    deregister(world, "app:1")
+    check = world.record.part.checks[ECS, action]
+
+    async def ask(**asked: str) -> None:
+        await check(Request({}, ECS, action, REGION, asked))
+
+    for name in ("app:1", f"{PLACE}:task-definition/app:1"):
+        with pytest.raises(Refused, match="TaskDefinition is inactive") as refused:
+            asyncio.run(ask(taskDefinition=name))
+        assert refused.value.code == "ClientException"
+    asyncio.run(ask(taskDefinition="app:11"))
+    asyncio.run(ask(service="app"))  # whose definition stays in use, whatever becomes of it
+
+
+def test_the_circuit_breaker_cannot_go_back_to_a_deregistered_task_definition(
+    world: World,
+) -> None:
+    world.aws.tags["live"] = "sha256:one"
+    world.update(1)
+    world.later.work()
+    world.aws.crashing.add("sha256:two")
+    world.aws.tags["live"] = "sha256:two"
+    world.update(1, definition="app:2")
+    deregister(world, "app:1")
+    world.later.work()
+    assert world.states() == ["ROLLBACK_FAILED", "SUCCESSFUL"]
+    assert world.aws.updated == []
+    assert world.events()[-1] == "FAILED"
 
 
 def test_answers_have_the_shapes_of_ecs(world: World) -> None:

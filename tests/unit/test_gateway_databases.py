@@ -1,22 +1,26 @@
-"""RDS as it is emulated: what a status allows, and that stopping and starting take a moment."""
+"""RDS as it is emulated: what a status allows, how long a stop takes, what waits for the window."""
 
 import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from local.gateway import postgresql
+from local.gateway import postgresql, seams
 from local.gateway.asgi import Message, Receive, Send, gathered, read
 from local.gateway.background import Background
 from local.gateway.clients import Clients
 from local.gateway.databases import Databases
-from tests.unit.emulated import REGION, Later
+from tests.unit.emulated import ACCOUNT, REGION, Later
 
 NAME = "otakaro-postgres"
+
+
+WAITING = ("DBInstanceClass", "AllocatedStorage", "BackupRetentionPeriod", "EngineVersion")
 
 
 class MissingError(Exception):
@@ -30,11 +34,12 @@ class Rds:
 
     def __init__(self) -> None:
         self.status = "available"
+        self.record: dict[str, Any] = {"BackupRetentionPeriod": 7, "EngineVersion": "17.6"}
         self.got: list[str] = []
         self.later = Later()
         clients: Clients = self  # type: ignore[assignment]
         background: Background = self.later  # type: ignore[assignment]
-        self.served = Databases(self._ministack, clients, background)
+        self.served = Databases(self._ministack, clients, background, ACCOUNT)
 
     def __call__(self, _service: str, _region: str) -> "Rds":
         return self
@@ -45,8 +50,15 @@ class Rds:
         return {"DBInstances": [{"DBInstanceStatus": self.status}]}
 
     async def _ministack(self, _scope: Message, receive: Receive, send: Send) -> None:
-        action = dict(parse_qsl((await read(receive)).decode()))["Action"]
+        asked = dict(parse_qsl((await read(receive)).decode()))
+        action = asked["Action"]
         self.got.append(action)
+        if action == "ModifyDBInstance":  # ministack forgets what was pending before
+            sent = {key: value for key, value in asked.items() if key in WAITING}
+            if asked.get("ApplyImmediately") == "true":
+                self.record.update(sent)
+            elif sent:
+                self.record["PendingModifiedValues"] = sent
         becomes = {"StopDBInstance": "stopped", "StartDBInstance": "available"}
         self.status = becomes.get(action, self.status)
         content = "".join(
@@ -57,9 +69,9 @@ class Rds:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": content.encode()})
 
-    def ask(self, action: str, name: str = NAME) -> tuple[int, str]:
+    def ask(self, action: str, name: str = NAME, **more: str) -> tuple[int, str]:
         """The answer's status and text."""
-        form = urlencode({"Action": action, "DBInstanceIdentifier": name}).encode()
+        form = urlencode({"Action": action, "DBInstanceIdentifier": name, **more}).encode()
 
         async def serve(scope: Message, receive: Receive, send: Send) -> None:
             await self.served.serve(REGION, scope, receive, send)
@@ -74,8 +86,16 @@ class Rds:
         return re.findall("<DBInstanceStatus>([^<]*)", told)
 
 
-def test_a_database_stops_and_starts_and_takes_its_time() -> None:
-    rds = Rds()
+@pytest.fixture
+def rds(monkeypatch: pytest.MonkeyPatch) -> Rds:
+    made = Rds()
+    monkeypatch.setattr(
+        seams, "database", lambda _a, _r, name: made.record if name == NAME else None
+    )
+    return made
+
+
+def test_a_database_stops_and_starts_and_takes_its_time(rds: Rds) -> None:
     assert "<DBInstanceStatus>stopping" in rds.ask("StopDBInstance")[1]
     assert rds.shown() == ["backing-up", "stopping", "x"]
     rds.later.work()
@@ -96,8 +116,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("action", ALLOWED)
 @pytest.mark.parametrize("status", ["available", "stopping", "stopped", "starting"])
-def test_a_status_allows_what_it_does_on_aws(action: str, status: str) -> None:
-    rds = Rds()
+def test_a_status_allows_what_it_does_on_aws(rds: Rds, action: str, status: str) -> None:
     if status != "available":
         rds.ask("StopDBInstance")
     if status in {"stopped", "starting"}:
@@ -113,8 +132,7 @@ def test_a_status_allows_what_it_does_on_aws(action: str, status: str) -> None:
         assert f"{NAME} is {status}" in told
 
 
-def test_a_database_that_is_not_there_is_left_to_the_emulator() -> None:
-    rds = Rds()
+def test_a_database_that_is_not_there_is_left_to_the_emulator(rds: Rds) -> None:
     assert rds.ask("StopDBInstance", "no-such")[0] == 200
     assert rds.got == ["StopDBInstance"]
 
@@ -135,7 +153,8 @@ class Instances:
         self.fails = False
         clients: Clients = self  # type: ignore[assignment]
         background: Background = Later()  # type: ignore[assignment]
-        self.served = Databases(self._ministack, clients, background, home)
+        self.served = Databases(self._ministack, clients, background, ACCOUNT, home)
+        patch.setattr(seams, "database", lambda *_: None)
         patch.setattr(postgresql, "create", self._create)
         patch.setattr(postgresql.Server, "stop", self._noted("stop"))
         patch.setattr(postgresql.Server, "set_password", self._noted("password"))
@@ -250,3 +269,41 @@ def test_an_instance_without_its_server_is_no_instance(instances: Instances) -> 
     assert status == 400
     assert "no space left" in told
     assert instances.names == []
+
+
+def test_changes_wait_for_the_window_together(rds: Rds) -> None:
+    rds.ask("ModifyDBInstance", DBInstanceClass="db.t4g.medium")
+    rds.ask("ModifyDBInstance", AllocatedStorage="50")
+    assert "DBInstanceClass" not in rds.record
+    assert rds.record["PendingModifiedValues"] == {
+        "DBInstanceClass": "db.t4g.medium",
+        "AllocatedStorage": "50",
+    }
+    rds.served.apply_pending(REGION, NAME)
+    assert rds.record["DBInstanceClass"] == "db.t4g.medium"
+    assert rds.record["AllocatedStorage"] == "50"
+    assert rds.record["PendingModifiedValues"] == {}
+
+
+def test_a_change_that_is_applied_immediately_takes_what_was_pending_along(rds: Rds) -> None:
+    rds.ask("ModifyDBInstance", DBInstanceClass="db.t4g.medium")
+    rds.ask("ModifyDBInstance", AllocatedStorage="50", ApplyImmediately="true")
+    assert rds.record["DBInstanceClass"] == "db.t4g.medium"
+    assert rds.record["PendingModifiedValues"] == {}
+
+
+def test_days_of_backups_change_at_once_unless_they_begin_or_end(rds: Rds) -> None:
+    rds.ask("ModifyDBInstance", BackupRetentionPeriod="14")
+    assert rds.record["BackupRetentionPeriod"] == "14"
+    rds.record["BackupRetentionPeriod"] = 0
+    rds.ask("ModifyDBInstance", BackupRetentionPeriod="7")
+    assert rds.record["BackupRetentionPeriod"] == 0
+
+
+@pytest.mark.parametrize(("automatic", "version"), [("true", "17.7"), ("false", "17.6")])
+def test_minor_versions_come_in_the_window_where_they_may(
+    rds: Rds, automatic: str, version: str
+) -> None:
+    rds.ask("ModifyDBInstance", AutoMinorVersionUpgrade=automatic)
+    rds.served.apply_pending(REGION, NAME, minor="17.7")
+    assert rds.record["EngineVersion"] == version

@@ -71,15 +71,15 @@ class CloudWatch:
         self.put.append(asked)
 
 
-def test_the_queues_length_is_put() -> None:
+def test_waiting_and_running_jobs_are_put() -> None:
     handler = load(LAMBDAS / "queue_length" / "handler.py")
-    entry = handler.metric("Otakaro", "celery", "local", 7)
+    entry = handler.metrics("Otakaro", "celery", "local", 7, 2)
     cloud, later = CloudWatch(), Later()
     clients: Clients = cloud  # type: ignore[assignment]
     background: Background = later  # type: ignore[assignment]
     Metrics(clients, background).take(REGION, ["START", json.dumps(entry), "END"])
     later.work()
     (asked,) = cloud.put
-    (datum,) = asked["MetricData"]
-    assert (asked["Namespace"], datum["MetricName"]) == ("Otakaro", "QueueLength")
-    assert datum["Values"] == [7]
+    assert asked["Namespace"] == "Otakaro"
+    values = {datum["MetricName"]: datum["Values"] for datum in asked["MetricData"]}
+    assert values == {"QueueLength": [7], "RunningJobs": [2], "UnfinishedJobs": [9]}

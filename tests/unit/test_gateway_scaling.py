@@ -6,9 +6,11 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from local.gateway.background import Background
 from local.gateway.calls import Refused
+from local.gateway.clients import Clients
 from local.gateway.scaling import SCALING, Scaling
-from tests.unit.emulated import ACCOUNT, REGION, Served
+from tests.unit.emulated import ACCOUNT, REGION, Later, Served
 
 PLACE = {
     "ServiceNamespace": "ecs",
@@ -22,9 +24,123 @@ AWAKE = {
 }
 
 
+class Ecs:
+    """A service with a desired count, as the gateway asks for it and changes it."""
+
+    def __init__(self, desired: int, status: str = "ACTIVE") -> None:
+        self.desired, self.status = desired, status
+        self.later = Later()
+        clients: Clients = self  # type: ignore[assignment]
+        background: Background = self.later  # type: ignore[assignment]
+        self.scaling = Scaling(ACCOUNT, clients, background, self.resize)
+
+    def __call__(self, _service: str, _region: str) -> "Ecs":
+        return self
+
+    def describe_services(self, *, cluster: str, services: list[str]) -> dict[str, Any]:
+        assert (cluster, services) == ("cluster", ["celery"])
+        return {"services": [{"status": self.status, "desiredCount": self.desired}]}
+
+    def resize(self, region: str, cluster: str, service: str, count: int) -> None:
+        assert (region, cluster, service) == (REGION, "cluster", "celery")
+        assert count != self.desired
+        self.desired = count
+
+    def register(self, **asked: object) -> int:
+        """Register the target so; the desired count afterwards."""
+        self.scaling.register(PLACE | asked, REGION)
+        self.later.work()
+        return self.desired
+
+    def alarm(self, change: int, kind: str = "ChangeInCapacity") -> int:
+        """An alarm whose action is a policy of this change; the desired count afterwards."""
+        steps = [
+            {"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": change},
+            {"MetricIntervalLowerBound": 4.0, "ScalingAdjustment": 9 * change},
+        ]
+        policy = {"AdjustmentType": kind, "StepAdjustments": steps}
+        answer = self.scaling.put_policy(
+            PLACE | {"PolicyName": "p", "StepScalingPolicyConfiguration": policy}, REGION
+        )
+        self.scaling.alarmed(REGION, answer["PolicyARN"])
+        self.scaling.alarmed(REGION, f"{answer['PolicyARN']}-other")
+        self.later.work()
+        return self.desired
+
+
 @pytest.fixture
 def scaling() -> Scaling:
-    return Scaling(ACCOUNT)
+    return Ecs(1).scaling
+
+
+@pytest.mark.parametrize(
+    ("desired", "least", "most", "after"),
+    [(0, 1, 4, 1), (0, 0, 4, 0), (2, 1, 4, 2), (6, 1, 4, 4), (3, 0, 0, 0)],
+)
+def test_registering_a_target_brings_the_count_into_its_range(
+    desired: int, least: int, most: int, after: int
+) -> None:
+    ecs = Ecs(desired)
+    assert ecs.register(MinCapacity=least, MaxCapacity=most) == after
+
+
+def test_an_update_does_it_again_whatever_it_changes_and_is_suspended() -> None:
+    ecs = Ecs(0)
+    ecs.register(MinCapacity=2, MaxCapacity=4, SuspendedState=dict.fromkeys(AWAKE, True))
+    assert ecs.desired == 2
+    ecs.desired = 0
+    assert ecs.register(MaxCapacity=5) == 2
+    ecs.desired = 0
+    assert ecs.register(SuspendedState=AWAKE) == 2
+
+
+def test_a_service_that_is_gone_is_left_alone() -> None:
+    ecs = Ecs(0, "INACTIVE")
+    assert ecs.register(MinCapacity=2, MaxCapacity=4) == 0
+
+
+@pytest.mark.parametrize(
+    ("desired", "change", "after"),
+    [
+        (2, 1, 3),
+        (4, 1, 4),
+        (6, 1, 6),  # above its maximum a service isn't scaled out
+        (1, 1, 2),
+        (0, 1, 2),  # up to the minimum, from no tasks too
+        (0, 3, 3),
+        (3, -1, 2),
+        (2, -1, 2),
+        (0, -1, 0),  # below its minimum a service isn't scaled in
+        (6, -1, 4),
+    ],
+)
+def test_an_alarm_scales_within_the_range_from_outside_too(
+    desired: int, change: int, after: int
+) -> None:
+    ecs = Ecs(2)
+    ecs.register(MinCapacity=2, MaxCapacity=4)
+    ecs.desired = desired
+    assert ecs.alarm(change) == after
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "after"), [("ExactCapacity", 7, 7), ("PercentChangeInCapacity", 50, 6)]
+)
+def test_a_policy_may_change_the_count_in_other_ways(kind: str, change: int, after: int) -> None:
+    ecs = Ecs(4)
+    ecs.register(MinCapacity=1, MaxCapacity=9)
+    assert ecs.alarm(change, kind) == after
+
+
+def test_a_suspension_holds_in_its_own_direction() -> None:
+    ecs = Ecs(2)
+    out = AWAKE | {"DynamicScalingOutSuspended": True}
+    ecs.register(MinCapacity=1, MaxCapacity=4, SuspendedState=out)
+    assert ecs.alarm(1) == 2
+    assert ecs.alarm(-1) == 1
+    ecs.register(SuspendedState=AWAKE | {"DynamicScalingInSuspended": True})
+    assert ecs.alarm(1) == 2
+    assert ecs.alarm(-1) == 2
 
 
 def only(scaling: Scaling) -> dict[str, Any]:

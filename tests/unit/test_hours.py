@@ -21,17 +21,16 @@ def test_a_stack_without_hours_always_runs(production: Recording) -> None:
     variables = production["lambda/function:Function"]["otakaro-dt-rollout"]["environment"]
     assert not {"HOURS", "DATABASE"} & variables["variables"].keys()
     actions = {a for s in may(production, "otakaro-dt-rollout") for a in s["Action"]}
-    assert not {a for a in actions if a.startswith(("rds:", "application-autoscaling:"))}
+    assert not {a for a in actions if a.startswith("rds:")}
 
 
-def test_three_clocks_go_by_the_time_of_the_place(switched: Recording) -> None:
+def test_two_schedules_go_by_the_time_of_the_place(switched: Recording) -> None:
     assert {
         name.rpartition("-")[2]: (one["scheduleExpression"], one["scheduleExpressionTimezone"])
         for name, one in switched[SCHEDULE].items()
     } == {
         "start": ("cron(0 7 ? * MON,TUE,WED,THU,FRI *)", "Pacific/Auckland"),
         "stop": ("cron(0 19 ? * MON,TUE,WED,THU,FRI *)", "Pacific/Auckland"),
-        "look": ("rate(5 minutes)", "Pacific/Auckland"),
     }
     assert {one["flexibleTimeWindow"]["mode"] for one in switched[SCHEDULE].values()} == {"OFF"}
 
@@ -64,7 +63,7 @@ def test_the_clocks_may_send_to_that_queue_and_nothing_else(switched: Recording)
     assert all(permission in one.dependencies for one in switched.of(SCHEDULE))
 
 
-def test_the_function_may_stop_this_database_and_suspend_this_stacks_scaling(
+def test_the_function_may_stop_this_database_and_scale_this_stacks_services(
     switched: Recording,
 ) -> None:
     assert trusted(switched, ROLLOUT) == {"Service": ["lambda.amazonaws.com"]}
@@ -88,21 +87,10 @@ def test_the_state_is_the_functions_from_its_first_value_on(switched: Recording)
     assert state.inputs["type"] == "String"
 
 
-def test_the_function_knows_whose_tasks_scaling_moves(switched: Recording) -> None:
-    variables = switched["lambda/function:Function"][ROLLOUT]["environment"]["variables"]
-    scaled = {name for name, one in document(variables["SERVICES"]).items() if one["scaled"]}
-    assert scaled == {
-        target["resourceId"].rpartition("/")[2]
-        for target in switched["appautoscaling/target:Target"].values()
-    }
-    assert len(scaled) == 2  # the map has one task there, as GeoServer always has
-
-
 def test_its_code_reads_the_variables_that_it_is_given(switched: Recording) -> None:
     variables = switched["lambda/function:Function"][ROLLOUT]["environment"]["variables"]
     code = (ROOT / "lambdas" / "rollout" / "night.py").read_text()
     assert {name for name in variables if f'os.environ["{name}"]' in code} == {
-        "CLUSTER",
         "DATABASE",
         "HOURS",
         "SERVICES",

@@ -177,7 +177,6 @@ def test_formulas_are_of_the_metrics_beside_them(stack: Recording) -> None:
         ("db.m7g.large", 8),
         ("db.m6i.xlarge", 16),
         ("db.r6g.2xlarge", 64),
-        ("db.x2g.16xlarge", 1024),
     ],
 )
 def test_a_class_has_its_memory(class_: str, gib: int) -> None:

@@ -15,7 +15,6 @@ EGRESS = "vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 # The architecture's picture in rows; a new edge is a decision, so it is written here too.
 EDGES = {
     ("cloudfront", "alb", 443),
-    ("cloudfront", "alb-redirect", 80),
     ("alb", "terriamap", 3001),
     ("alb", "api", 5000),
     ("alb", "geoserver", 8080),
@@ -106,7 +105,7 @@ def test_the_internet_is_reached_by_https_and_by_http_from_the_worker(stack: Rec
 def test_no_group_has_cloudfronts_list_twice(stack: Recording) -> None:
     """It weighs 55 of the 60 rules that a group may have."""
     groups = [rule["securityGroupId"] for rule in stack[INGRESS].values() if "prefixListId" in rule]
-    assert len(groups) == len(set(groups)) == 2
+    assert len(groups) == len(set(groups)) == 1
 
 
 def test_groups_have_no_rules_of_their_own(stack: Recording) -> None:
@@ -236,9 +235,10 @@ def test_endpoints_let_in_all_that_speak_to_aws(endpoints: Recording) -> None:
     assert rules <= endpoints.one("ec2/vpcEndpoint:VpcEndpoint", "otakaro-dt-vpc-ssm").dependencies
 
 
-def test_only_the_load_balancer_and_nat_lie_in_public_subnets(stack: Recording) -> None:
-    """Tasks, database, Redis, files and the bootstrap have no address that the world sees."""
-    placed = [
+def test_only_nat_lies_in_public_subnets(stack: Recording) -> None:
+    """Nothing else has an address that the Internet can reach."""
+    placed = [balancer["subnets"] for balancer in stack["lb/loadBalancer:LoadBalancer"].values()]
+    placed += [
         inputs["networkConfiguration"]["subnets"]
         for inputs in stack["ecs/service:Service"].values()
     ]
@@ -250,7 +250,7 @@ def test_only_the_load_balancer_and_nat_lie_in_public_subnets(stack: Recording) 
         for f in stack["lambda/function:Function"].values()
         if "vpcConfig" in f
     ]
-    assert len(placed) >= 9
+    assert len(placed) >= 10
     assert all("-private-" in subnet for subnets in placed for subnet in subnets)
     for service in stack["ecs/service:Service"].values():
         assert service["networkConfiguration"]["assignPublicIp"] is False
@@ -274,7 +274,8 @@ def test_without_nat_tasks_alone_move_to_public_subnets(bare: Recording) -> None
     for service in bare["ecs/service:Service"].values():
         assert service["networkConfiguration"]["subnets"] == public
         assert service["networkConfiguration"]["assignPublicIp"] is True
-    kept = [group["subnetIds"] for group in bare["rds/subnetGroup:SubnetGroup"].values()]
+    kept = [balancer["subnets"] for balancer in bare["lb/loadBalancer:LoadBalancer"].values()]
+    kept += [group["subnetIds"] for group in bare["rds/subnetGroup:SubnetGroup"].values()]
     kept += [group["subnetIds"] for group in bare["elasticache/subnetGroup:SubnetGroup"].values()]
     kept += [[target["subnetId"]] for target in bare["efs/mountTarget:MountTarget"].values()]
     kept += [
@@ -282,7 +283,7 @@ def test_without_nat_tasks_alone_move_to_public_subnets(bare: Recording) -> None
         for function in bare["lambda/function:Function"].values()
         if "vpcConfig" in function
     ]
-    assert len(kept) >= 6
+    assert len(kept) >= 7
     assert all("-private-" in subnet for subnets in kept for subnet in subnets)
 
 

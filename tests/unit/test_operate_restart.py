@@ -1,4 +1,4 @@
-"""`make restart`: asked about on a real account, watched to its end."""
+"""`make restart`, `stop` and `start`: asked about on a real account, watched to their end."""
 
 import io
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from operate.errors import OperateError
-from operate.restart import restart
+from operate.restart import restart, start, stop
 from tests.unit.answers import Answer, Answers
-from tests.unit.running import deployed, well
+from tests.unit.running import SHORT, deployed, well
 
 
 class Cloud:
@@ -171,3 +171,140 @@ def test_ctrl_c_ends_the_watching_not_the_restart() -> None:
     with pytest.raises(OperateError, match="the deployments go on by themselves, `make status"):
         cloud.restart("geoserver")
     assert cloud.restarted == ["otakaro-dt-geoserver"]
+
+
+class Stopping:
+    """A stack whose services are stopped and started, by scaling and desired count."""
+
+    def __init__(self) -> None:
+        self.desired = dict.fromkeys(SHORT, 1)
+        self.held: set[str] = set()
+        self.raised: list[str] = []  # services that scaling raises once more
+        self.starts = True  # the rollout function starts what may run
+        self.done: list[str] = []
+        known = well()
+        self.answers = Answers(
+            known
+            | {
+                "ecs.DescribeServices": self.described,
+                "ecs.UpdateService": self.updated,
+                "application-autoscaling.RegisterScalableTarget": self.registered,
+                "sqs.GetQueueUrl": {"QueueUrl": "https://sqs/otakaro-dt-rollout-images.fifo"},
+                "sqs.SendMessage": self.sent,
+            }
+        )
+
+    def described(self, params: dict[str, Any]) -> Mapping[str, Any]:
+        for short in [self.raised.pop()] if self.raised else []:
+            self.desired[short] = 1
+        changed = {
+            short: {"desiredCount": count, "runningCount": count}
+            for short, count in self.desired.items()
+        }
+        answer = well(**changed)["ecs.DescribeServices"]
+        assert callable(answer)
+        return answer(params)
+
+    def updated(self, params: dict[str, Any]) -> Mapping[str, Any]:
+        assert params["desiredCount"] == 0
+        assert set(params) == {"cluster", "service", "desiredCount"}
+        short = params["service"].removeprefix("otakaro-dt-")
+        assert short in self.held  # else scaling, or the rollout function, starts it again
+        self.desired[short] = 0
+        self.done.append(f"stop {short}")
+        return {}
+
+    def registered(self, params: dict[str, Any]) -> Mapping[str, Any]:
+        short = params["ResourceId"].removeprefix("service/otakaro-dt-ecs/otakaro-dt-")
+        state = params["SuspendedState"]
+        assert params["MinCapacity"] == 0
+        assert "MaxCapacity" not in params
+        assert state["DynamicScalingInSuspended"] is state["DynamicScalingOutSuspended"] is True
+        if state["ScheduledScalingSuspended"]:
+            self.held.add(short)
+        else:
+            self.held.discard(short)
+        return {}
+
+    def sent(self, params: dict[str, Any]) -> Mapping[str, Any]:
+        assert '"Look"' in params["MessageBody"]
+        if self.starts:
+            self.desired |= {short: 1 for short in SHORT if short not in self.held}
+        return {}
+
+    def stop(self, service: str, *, sure: bool = True, emulated: bool = False) -> list[str]:
+        """Stop it; what is told."""
+        said: list[str] = []
+        account = self.answers.account(emulated=emulated)
+        stop(account, service, sure=sure, pause=0, tell=said.append)
+        return said
+
+    def start(self, service: str) -> list[str]:
+        """Start it; what is told."""
+        said: list[str] = []
+        start(self.answers.account(), service, pause=0, tell=said.append)
+        return said
+
+
+def test_a_stopped_service_is_held_before_its_tasks_are_taken_away() -> None:
+    stack = Stopping()
+    said = stack.stop("backend-celery")
+    assert stack.desired == dict.fromkeys(SHORT, 1) | {"backend-celery": 0}
+    assert stack.held == {"backend-celery"}
+    assert said[0] == (
+        "otakaro-dt-backend-celery stops in AWS account 111122223333, ap-southeast-2; "
+        "`make start SERVICE=backend-celery ACCOUNT=aws` starts it again"
+    )
+    assert said[1].endswith("s  otakaro-dt-backend-celery: no task is left")
+
+
+def test_what_scaling_had_begun_before_is_taken_back() -> None:
+    stack = Stopping()
+    stack.raised = ["geoserver"]
+    stack.stop("geoserver")
+    assert stack.done == ["stop geoserver", "stop geoserver"]
+    assert stack.desired["geoserver"] == 0
+
+
+def test_tasks_that_compute_on_are_told_when_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operate.restart._PATIENCE", -1.0)
+    stack = Stopping()
+    stack.raised = ["geoserver"] * 3
+    with pytest.raises(OperateError, match="tasks of otakaro-dt-geoserver still run"):
+        stack.stop("geoserver")
+
+
+def test_both_services_of_the_backend_stop_and_start() -> None:
+    stack = Stopping()
+    stack.stop("backend")
+    assert stack.held == {"backend-celery", "backend-flask"}
+    said = stack.start("backend")
+    assert stack.held == set()
+    assert stack.desired == dict.fromkeys(SHORT, 1)
+    assert said[1:] == [
+        "otakaro-dt-backend-celery starts with 1",
+        "otakaro-dt-backend-flask starts with 1",
+    ]
+
+
+def test_a_service_that_lacks_something_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operate.restart._STARTING", -1.0)
+    stack = Stopping()
+    stack.stop("terriamap")
+    stack.starts = False
+    with pytest.raises(OperateError, match="waits for an image, a secret or the running hours"):
+        stack.start("terriamap")
+    assert stack.held == set()
+
+
+def test_a_stop_is_asked_about_on_a_real_account_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stopping()
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    with pytest.raises(OperateError, match="nothing was stopped"):
+        stack.stop("geoserver", sure=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    with pytest.raises(OperateError, match="`make stop SERVICE=geoserver YES=1 ACCOUNT=aws`"):
+        stack.stop("geoserver", sure=False)
+    assert stack.done == []
+    stack.stop("geoserver", sure=False, emulated=True)
+    assert stack.done == ["stop geoserver"]

@@ -12,7 +12,7 @@ from operate.errors import OperateError
 from operate.screen import show
 from operate.status import look
 from tests.unit.answers import Answer, Answers, refusing
-from tests.unit.running import NOW, alarm, deployed, well
+from tests.unit.running import NOW, alarm, deployed, targets, well
 
 
 def screen(account: Account) -> list[str]:
@@ -117,6 +117,22 @@ def test_a_service_without_tasks_says_where_it_is_told_why() -> None:
     assert (
         "terriamap waits for an image or a secret: `make logs SERVICE=rollout ACCOUNT=aws`"
     ) in unfolded(text)
+
+
+def test_a_service_that_an_operator_stopped_is_told_with_the_way_back() -> None:
+    answers = well(terriamap={"runningCount": 0, "desiredCount": 0})
+    answers["application-autoscaling.DescribeScalableTargets"] = targets("terriamap", "geoserver")
+    text = unfolded("\n".join(screen(Answers(answers).account())))
+    assert "terriamap an operator stopped it: `make start SERVICE=terriamap ACCOUNT=aws`" in text
+    # One that has tasks all the same isn't stopped.
+    assert text.count("an operator stopped it") == 1
+
+
+def test_what_scaling_does_may_be_out_of_sight() -> None:
+    answers = well(terriamap={"runningCount": 0, "desiredCount": 0})
+    answers["application-autoscaling.DescribeScalableTargets"] = refusing("AccessDeniedException")
+    text = "\n".join(screen(Answers(answers).account()))
+    assert "waits for an image or a secret" in unfolded(text)
 
 
 def test_a_service_that_was_never_deployed_is_told() -> None:

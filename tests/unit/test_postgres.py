@@ -60,6 +60,20 @@ def test_the_last_snapshots_name_is_new_for_each_instance(production: Recording)
     assert production["random:index/randomId:RandomId"][f"{NAME}-final"]["byteLength"] >= 4
 
 
+def test_a_pinned_minor_version_turns_automatic_upgrades_off(
+    production: Recording, switched: Recording
+) -> None:
+    """A refresh would plan a downgrade otherwise, which RDS rejects."""
+    for recording, version in ((production, "17"), (switched, "16.10")):
+        inputs = instance(recording)
+        assert inputs["engineVersion"] == version
+        assert inputs["autoMinorVersionUpgrade"] is ("." not in version)
+
+
+def test_changes_act_when_they_are_deployed(stack: Recording) -> None:
+    assert instance(stack)["applyImmediately"] is True
+
+
 def test_backup_and_maintenance_windows_dont_overlap(production: Recording) -> None:
     """RDS refuses them otherwise."""
     _, backup_ends = instance(production)["backupWindow"].split("-")

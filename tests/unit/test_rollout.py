@@ -49,7 +49,7 @@ def reached(recording: Recording, event: dict[str, Any]) -> list[str]:
     return [
         targets[name]
         for name, rule in recording["cloudwatch/eventRule:EventRule"].items()
-        if "eventPattern" in rule  # the others are clocks
+        if "eventPattern" in rule  # the others are schedules
         if matches(document(rule["eventPattern"]), event)
     ]
 
@@ -194,7 +194,7 @@ def test_what_cannot_be_answered_is_kept_aside_and_tried_again_first(
 @pytest.mark.parametrize(
     ("key", "queue", "rules"),
     [
-        ("images", IMAGES, [*REPOSITORIES, "deployment"]),
+        ("images", IMAGES, [*REPOSITORIES, "deployment", "look"]),
         ("secrets", SECRETS, ["secret"]),
     ],
 )
@@ -217,6 +217,17 @@ def test_a_queue_takes_events_of_its_rules_only(
     assert fed == {f"{NAME}-{rule}" for rule in rules}
 
 
+def test_services_are_looked_at_every_few_minutes(stack: Recording) -> None:
+    """A rule of its own events, each with another id: a FIFO queue drops what it has had."""
+    (name,) = [name for name in stack["cloudwatch/eventRule:EventRule"] if name.endswith("-look")]
+    rule = stack["cloudwatch/eventRule:EventRule"][name]
+    assert rule["scheduleExpression"] == "rate(5 minutes)"
+    target = stack["cloudwatch/eventTarget:EventTarget"][name]
+    assert not {"input", "inputPath", "inputTransformer"} & target.keys()
+    assert target["arn"].endswith("-rollout-images.fifo")
+    assert target["sqsTarget"] == {"messageGroupId": "images"}
+
+
 # The function
 
 
@@ -233,27 +244,31 @@ def test_the_function_knows_each_service_its_repository_and_its_secrets(
     assert document(variables(production)["SERVICES"]) == {
         "otakaro-dt-terriamap": {
             "repository": "otakaro-dt-terriamap-ecr",
+            "start": 1,
             "minimum": 1,
+            "maximum": 3,
             "parameters": ["/otakaro-dt/CESIUM_ACCESS_TOKEN"],
-            "scaled": True,
         },
         "otakaro-dt-geoserver": {
             "repository": "otakaro-dt-geoserver-ecr",
+            "start": 1,
             "minimum": 1,
+            "maximum": 1,
             "parameters": ["/otakaro-dt/GEOSERVER_ADMIN_PASSWORD"],
-            "scaled": False,
         },
         "otakaro-dt-backend-flask": {
             "repository": "otakaro-dt-backend-ecr",
+            "start": 1,
             "minimum": 1,
+            "maximum": 3,
             "parameters": backend,
-            "scaled": True,
         },
         "otakaro-dt-backend-celery": {
             "repository": "otakaro-dt-backend-ecr",
+            "start": 2,
             "minimum": 2,
+            "maximum": 4,
             "parameters": backend,
-            "scaled": True,
         },
     }
 
@@ -294,7 +309,7 @@ def test_only_lambda_takes_the_role_and_it_may_do_exactly_this(production: Recor
     assert trusted(production, NAME) == {"Service": ["lambda.amazonaws.com"]}
     *allowed, denied = may(production, NAME)
     assert all(s["Effect"] == "Allow" and "Condition" not in s for s in allowed)
-    revisions = f"arn:aws:ecs:ap-southeast-2:{ACCOUNT}:service-revision/otakaro-dt-ecs"
+    here = f"arn:aws:ecs:ap-southeast-2:{ACCOUNT}"
     assert {tuple(s["Action"]): set(s["Resource"]) for s in allowed} == {
         ("logs:CreateLogStream", "logs:PutLogEvents"): {
             arn("cloudwatch", f"/aws/lambda/{NAME}") + ":*"
@@ -309,8 +324,16 @@ def test_only_lambda_takes_the_role_and_it_may_do_exactly_this(production: Recor
         },
         ("ecs:DescribeServiceRevisions",): {
             *(arn("ecs", service) for service in SERVICES),
-            *(f"{revisions}/{service}/*" for service in SERVICES),
+            *(f"{here}:service-revision/otakaro-dt-ecs/{service}/*" for service in SERVICES),
         },
+        ("ecs:DescribeServiceDeployments",): {
+            *(arn("ecs", service) for service in SERVICES),
+            *(f"{here}:service-deployment/otakaro-dt-ecs/{service}/*" for service in SERVICES),
+        },
+        ("application-autoscaling:RegisterScalableTarget",): {
+            target.state["arn"] for target in production.of("appautoscaling/target:Target")
+        },
+        ("application-autoscaling:DescribeScalableTargets",): {"*"},
         ("ssm:GetParameters",): {
             arn("ssm", name) for name in document(variables(production)["BY_HAND"])
         },
@@ -325,17 +348,20 @@ def test_only_lambda_takes_the_role_and_it_may_do_exactly_this(production: Recor
 
 
 def called(folder: str) -> set[str]:
-    """The actions that a handler calls, as IAM names them."""
-    tree = ast.parse((ROOT / "lambdas" / folder / "handler.py").read_text())
+    """The actions that a handler calls, as IAM names them, its running hours apart."""
+    files = (ROOT / "lambdas" / folder).glob("*.py")
+    trees = [ast.parse(file.read_text()) for file in files if file.name != "night.py"]
     found = set()
-    for node in ast.walk(tree):
+    for node in (node for tree in trees for node in ast.walk(tree)):
         match node:
             case ast.Call(
                 func=ast.Attribute(
-                    value=ast.Name(id="ecr" | "ecs" | "ssm" | "sns" as service), attr=name
+                    value=ast.Name(id="ecr" | "ecs" | "ssm" | "sns" | "scaling" as client),
+                    attr=name,
                 ),
                 args=arguments,
             ):
+                service = "application-autoscaling" if client == "scaling" else client
                 if name == "get_paginator":
                     assert isinstance(arguments[0], ast.Constant)
                     name = str(arguments[0].value)
@@ -353,13 +379,14 @@ def test_a_handler_may_do_what_it_does_and_no_more(
         action
         for statement in may(production, role)
         for action in statement["Action"]
-        if statement["Effect"] == "Allow" and action.split(":")[0] in {"ecr", "ecs", "ssm", "sns"}
+        if statement["Effect"] == "Allow"
+        and action.split(":")[0] in {"application-autoscaling", "ecr", "ecs", "ssm", "sns"}
     }
     assert called(folder) == allowed
 
 
 def test_the_package_is_the_functions_own_code_alone(production: Recording) -> None:
-    assert set(function(production)["code"].assets) == {"handler.py", "night.py"}
+    assert set(function(production)["code"].assets) == {"counts.py", "handler.py", "night.py"}
 
 
 def test_descriptions_are_json_that_never_changes_its_order(production: Recording) -> None:

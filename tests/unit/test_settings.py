@@ -131,7 +131,66 @@ MISTAKES = [
             "databaseMaintenanceWindow": "tue:20:30-tue:21:30",
         },
     ),
-    Mistake("no rotation", "originSecret", "0", "from 1 to"),
+    Mistake("an unknown minor", "databaseEngineVersion", "17.99", "17.5 to 17.11"),
+    Mistake("a size that a class lacks", "databaseInstanceClass", "db.m6g.24xlarge", "offers"),
+    Mistake("a class of elsewhere", "databaseInstanceClass", "db.x2g.large", "ap-southeast-2"),
+    Mistake("a size that a node lacks", "redisNodeType", "cache.m5.8xlarge", "ap-southeast-2"),
+    Mistake("a zone that the region lacks", "zones", ["a", "d"], "a to c, not 'd'"),
+    Mistake(
+        "a disk without room to grow",
+        "databaseStorage",
+        60_000,
+        "to 59578",
+        {"databaseMaxStorage": 65_536},
+    ),
+    Mistake("a prefix that S3 keeps", "namePrefix", "sthree-1", "which AWS reserves"),
+    Mistake("a zone too long for a certificate", "dnsZone", f"{'a' * 54}.nz", "56 characters"),
+    Mistake(
+        "a host too long for a certificate",
+        "mapHost",
+        f"{'a' * 49}.digitaltwins.nz",
+        "64 characters at most",
+    ),
+    Mistake(
+        "a host too long for a listener's rule",
+        "apiHost",
+        f"{'a' * 60}.{'b' * 60}.digitaltwins.nz",
+        "128 characters at most",
+    ),
+    Mistake(
+        "more secrets than a function may be told",
+        "secretParameterNames",
+        [*NAMES, *(f"N{number}" for number in range(14))],
+        "20 names at most",
+    ),
+    Mistake(
+        "secrets of too many letters",
+        "secretParameterNames",
+        [*NAMES, *(letter * 100 for letter in "ABC")],
+        "of 400 characters together",
+    ),
+    Mistake(
+        "more hosts than a header may name",
+        "mapEmbedders",
+        [f"www.council-{number:02}.govt.nz" for number in range(30)],
+        "650 characters together",
+    ),
+    Mistake(
+        "a snapshot of another region",
+        "databaseRestoreFrom",
+        "arn:aws:rds:us-east-1:123456789012:snapshot:shared",
+        "its ARN in ap-southeast-2",
+    ),
+    Mistake("a snapshot of a long name", "databaseRestoreFrom", "a" * 256, "a snapshot's name"),
+    Mistake("an instance of a long name", "databaseRestoreFrom", f"{'a' * 64}@latest", "INSTANCE@"),
+    Mistake("a long address", "alarmEmail", f"{'a' * 65}@example.org", "an e-mail address"),
+    Mistake(
+        "more tasks than addresses",
+        "vpcCidr",
+        "10.0.0.0/23",
+        "room for twice 108 tasks",
+        {"flaskMax": 100},
+    ),
     Mistake("a negative time for tiles", "tileSeconds", "-1", "from 0 to"),
     Mistake("an endpoint that AWS lacks", "interfaceEndpoints", '["ecr"]', "ecr.api, ecr.dkr"),
     Mistake("an endpoint twice", "interfaceEndpoints", '["ssm", "ssm"]', "different"),
@@ -194,6 +253,11 @@ MISTAKES = [
     Mistake("too little cpu", "geoserverCpu", 128, "from 256"),
     Mistake("memory that Fargate lacks for the cpu", "flaskMemory", 1024, "2048 to 8192 MiB"),
     Mistake("memory between the steps", "flaskMemory", 2500, "steps of 1024"),
+    Mistake("more disk than Fargate has", "celeryDisk", 500, "from 20 to 200"),
+    Mistake("less disk than Fargate gives", "geoserverDisk", 10, "from 20 to 200"),
+    Mistake("a disk with its unit", "flaskDisk", "50 GiB", "a whole number"),
+    Mistake("a worker without a thread", "celeryConcurrency", 0, "from 1 to 64"),
+    Mistake("threads of words", "celeryConcurrency", "auto", "a whole number"),
     Mistake("memory that isn't a number", "flaskMemory", "2 GB", "a whole number"),
     Mistake("a minimum above the maximum", "flaskMin", 5, "at most flaskMax (3)"),
     Mistake("a minimum of none", "flaskMin", 0, "from 1 to 100"),
@@ -394,6 +458,27 @@ def test_a_missing_region_is_told() -> None:
     [problem] = problems({k: v for k, v in GOOD.items() if k != "aws:region"})
     assert problem.startswith("aws:region is missing")
     assert problem.endswith("pulumi config set aws:region ap-southeast-2")
+
+
+@pytest.mark.parametrize("region", ["ap-southeast-6", "eu-nowhere-1", "cn-north-1"])
+def test_a_region_whose_offer_is_unknown_is_refused(region: str) -> None:
+    [problem] = problems({**GOOD, "aws:region": region})
+    assert problem.startswith(f"aws:region is {region!r}; allowed: a Region with CloudFront")
+    assert problem.endswith("pulumi config set aws:region ap-southeast-2")
+
+
+def test_a_retired_setting_is_reported_and_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    load(changed(originSecret="2"))
+    [note] = [record.message for record in caplog.records]
+    assert note == (
+        "otakaro:originSecret is '2' and has no effect: the load balancer is internal, and requests"
+        " carry no secret any more. To remove it, run: pulumi config rm otakaro:originSecret"
+    )
+
+
+def test_a_retired_setting_is_never_suggested() -> None:
+    [problem] = problems(changed(originSecre="2"))
+    assert "originSecret" not in problem.partition("those in")[2]
 
 
 @pytest.mark.parametrize(

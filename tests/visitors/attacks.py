@@ -33,7 +33,7 @@ class Attack:
     target: str = "/"
     method: str = "GET"
     headers: Headers = ()
-    name: str = ""  # in the Host header, where it isn't the host's own
+    name: str = ""  # in the Host header, where it isn't the host's own; {} stands for that
     answer: int
     meaning: str
     reaches: bool = False  # the application
@@ -60,6 +60,11 @@ def _administration() -> Iterator[Attack]:
         "/geoserver/web%20/",
         "/geoserver/gwc/rest/layers",
         "/geoserver/j_spring_security_check",
+        "/geoserver/login",
+        "/geoserver/LOGIN/",
+        "/geoserver/ows/..;/login",
+        "/geoserver/%6cogout",
+        "/geoserver//logout;jsessionid=1",
     ]
     for target in spellings:
         yield Attack(
@@ -270,14 +275,69 @@ ATTACKS: Final[list[Attack]] = [
         answer=403,
         meaning="CloudFront knows no such host of ours",
     ),
+    *[
+        Attack(
+            family="Hosts",
+            what=what,
+            host=host,
+            name=name,
+            headers=[("Authorization", RIGHT), *FROM_MAP],
+            answer=403,
+            meaning="not exactly a host of ours",
+        )
+        for host in (MAP, API)
+        for what, name in {
+            "a port in `Host`": "{}:443",
+            "another port in `Host`": "{}:8080",
+            "a dot at the end of `Host`": "{}.",
+            "capital letters in `Host`": "{upper}",
+            "a name below ours in `Host`": "x.{}",
+            "a user before `Host`": "user@{}",
+        }.items()
+    ],
+    *[
+        Attack(
+            family="TerriaMap's proxy",
+            what=f"`{target}`",
+            host=MAP,
+            target=target,
+            headers=[("Authorization", RIGHT)],
+            answer=403,
+            meaning="another spelling would evade its rule not to cache",
+        )
+        for target in (
+            "/Proxy/https://data.example/",
+            "/api/v1/PROXY/https://data.example/",
+            "/proxy/https://data.example/../../../build/x.js",
+            "/proxy/%2e%2e/build/x.js",
+        )
+    ],
+    *[
+        Attack(
+            family="What needs no password",
+            what=f"`{target}`",
+            host=MAP,
+            target=target,
+            answer=401,
+            meaning="no public file",
+        )
+        for target in ("/favicons/../config.json", "/favicons/%2e%2e/config.json", "/favicons/")
+    ],
     Attack(
         family="Headers for the origin",
-        what="a `X-Otakaro-Origin` of one's own",
+        what="`X-Otakaro-Origin`, which opened the load balancer once, replayed",
         host=API,
-        headers=[("X-Otakaro-Origin", "guess"), ("Origin", ORIGIN)],
-        answer=200,
-        meaning="CloudFront writes its own over it",
-        reaches=True,
+        headers=[("X-Otakaro-Origin", "secret")],
+        answer=401,
+        meaning="no header replaces the password",
+    ),
+    Attack(
+        family="Headers for the origin",
+        what="headers that CloudFront writes itself, replayed (`Via`, `X-Amz-Cf-Id`)",
+        host=API,
+        headers=[("Via", "2.0 1.cloudfront.net (CloudFront)"), ("X-Amz-Cf-Id", "replayed")],
+        answer=403,
+        meaning="CloudFront refuses what came through it before",
     ),
     Attack(
         family="Headers for the origin",
@@ -327,6 +387,7 @@ RAW: Final = {
         b"GET / HTTP/1.1\r\nHost: HOST\r\nX-Null: a\x00b\r\n\r\n"
     ),
     "no `Host`": b"GET / HTTP/1.1\r\n\r\n",
+    "two `Host`": b"GET / HTTP/1.1\r\nHost: HOST\r\nHost: HOST\r\n\r\n",
 }
 
 
@@ -337,7 +398,8 @@ def send(attack: Attack, served: RunningEdge, visitor: Visitor) -> int:
         (name, value.replace("{right}", visitor.authorization).replace("{scheme}", mixed))
         for name, value in attack.headers
     ]
-    name = NAMES[attack.name or attack.host]
+    own = NAMES[attack.host]
+    name = NAMES.get(attack.name) or attack.name.format(own, upper=own.upper()) or own
     if attack.name:
         request = f"{attack.method} {attack.target} HTTP/1.1\r\nHost: {name}\r\n"
         request += "".join(f"{field}: {value}\r\n" for field, value in headers)
@@ -390,9 +452,22 @@ def document() -> str:
                 )
         lines.append("")
     lines += [
+        "## TerriaMap's proxy as a relay",
+        "",
+        "Asked of the real `terriajs-server`, with the password. Its list of allowed hosts",
+        "(`allowProxyFor`) has `data.example` and `localhost`; addresses that are not public are",
+        "refused by its own list (`blacklistedAddresses`), after names are resolved, too.",
+        "",
+        "| to | answer |",
+        "| --- | --- |",
+        *[f"| {what}: `{url}` | {answer}: {meaning} |" for what, url, answer, meaning in RELAYS],
+        "",
+        "What stands behind that, and is not run here: the task's security group lets TerriaMap",
+        "reach port 443 alone, and no other group of the stack accepts connections from it.",
+        "",
         "## Smuggling",
         "",
-        "Answered with 400 or 401, or the connection ends; nothing reaches a service. (On the",
+        "Answered with 400, 401 or 403, or the connection ends; nothing reaches a service. (On the",
         "emulator another listener than CloudFront's own reads these.)",
         "",
         *[f"- {what}" for what in RAW],
@@ -401,22 +476,64 @@ def document() -> str:
         "",
         "| what | answer |",
         "| --- | --- |",
-        "| the load balancer's address, from anywhere but CloudFront | no connection: its security"
-        " group admits CloudFront's addresses alone (not run: the emulator has no such filter) |",
-        *[f"| {what} | {answer}: {meaning} |" for what, answer, meaning in DIRECT],
+        *[f"| {what} | {answer} |" for what, answer in ROUND.values()],
+        "",
+        "Connections are decided by the load balancer's scheme and security groups as they are",
+        "deployed, by AWS's documents; the emulator itself filters none.",
         "",
     ]
     return "\n".join(lines)
 
 
-# To the load balancer itself, as somebody else's CloudFront distribution could.
-DIRECT: Final = [
-    ("a host of ours without the secret header", 404, "no rule takes it"),
-    ("a host of ours with a guess", 404, "no rule takes it"),
-    ("a host of ours with the secret's pattern, `*`", 404, "no wildcard in a request"),
-    ("a host that isn't ours, with the right secret", 404, "rules name their host"),
-    ("a host of ours with the right secret", 200, "what CloudFront sends"),
+_UNLISTED: Final = "not an allowed host"
+# Through /proxy/ of the real terriajs-server: what, where to, the answer and why.
+RELAYS: Final = [
+    ("the instance's metadata", "http://169.254.169.254/latest/meta-data/", 403, _UNLISTED),
+    ("the task's credentials", "http://169.254.170.2/v2/credentials/", 403, _UNLISTED),
+    ("the same, with a port", "http://169.254.170.2:80/v2/metadata", 403, _UNLISTED),
+    ("the same, as one number", "http://2852039166/latest/meta-data/", 403, _UNLISTED),
+    ("the same, as IPv6", "http://[::ffff:169.254.169.254]/latest/", 403, _UNLISTED),
+    (
+        "the same, with the allowed name as user",
+        "http://data.example@169.254.169.254/",
+        403,
+        _UNLISTED,
+    ),
+    ("a private address", "http://10.0.0.2/", 403, _UNLISTED),
+    ("the server itself", "http://127.0.0.1:3001/ping", 403, _UNLISTED),
+    ("a name of a private address, allowed", "http://localhost/", 403, "not an allowed address"),
+    ("GeoServer's private name", "http://geoserver.otakaro-dt.internal:8080/", 403, _UNLISTED),
+    ("the database's private name", "http://database.otakaro-dt.internal:5432/", 403, _UNLISTED),
+    ("another scheme", "file:///proc/self/environ", 403, _UNLISTED),
 ]
+
+# To the load balancer itself, without the distributions.
+ROUND: Final = {
+    "internet": (
+        "the load balancer's name, from the Internet",
+        "no connection: it has private addresses alone",
+    ),
+    "task": (
+        "the load balancer's address, from a task, function or database in the VPC",
+        "no connection: its security group admits CloudFront alone",
+    ),
+    "plain": (
+        "port 80, from CloudFront",
+        "no connection: the security group admits port 443 alone",
+    ),
+    "name": (
+        "another account's distribution, with the load balancer's name as its origin",
+        "504: CloudFront finds private addresses",
+    ),
+    "origin": (
+        "another account's distribution, with this account's VPC origin",
+        "`EntityNotFound` at its creation: VPC origins are used in their own account",
+    ),
+    "host": (
+        "a distribution of this account with the VPC origin, for another host",
+        "404: no listener rule forwards it",
+    ),
+}
 
 if __name__ == "__main__":
     print(document(), end="")

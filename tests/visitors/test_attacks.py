@@ -1,21 +1,26 @@
 """Nobody gets past the edge, nor round it: each row of docs/attacks.md, sent."""
 
-import http.client
+from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from local.edge import RunningEdge
+from local.edge.message import Headers, Request, Response
+from local.edge.origins import Origins, Unreachable
+from local.edge.reach import LoadBalancer, load_balancers
 from local.record import ROOT
 from tests.local.stack import Local
 from tests.visitors.attacks import (
     API,
     ATTACKS,
     CAPABILITIES,
-    DIRECT,
     FROM_MAP,
     NAMES,
     RAW,
+    ROUND,
     Attack,
     document,
     raw,
@@ -35,15 +40,13 @@ def test_an_attack_is_answered_as_the_table_says(
     assert send(attack, served, visitor) == attack.answer
     reached = applications(served)
     assert bool(reached) == attack.reaches
-    # Whatever passes, neither credentials nor a viewer's word for CloudFront's go with it.
-    for request in reached:
+    for request in reached:  # whatever passes, credentials never go with it
         assert "authorization" not in request.headers
-        assert request.headers["x-otakaro-origin"] != "guess"
 
 
 @pytest.mark.parametrize("what", RAW)
 def test_what_two_servers_may_read_differently_is_refused(what: str, served: RunningEdge) -> None:
-    assert raw(RAW[what], served, NAMES[API]) in {0, 400, 401}
+    assert raw(RAW[what], served, NAMES[API]) in {0, 400, 401, 403}
     assert applications(served) == []
 
 
@@ -56,41 +59,80 @@ def test_a_forged_host_is_in_nobodys_capabilities(served: RunningEdge) -> None:
     assert answer.x_cache == "Hit"
 
 
-def secret(deployed: Local) -> str:
-    """What CloudFront shows to the load balancer."""
-    cloudfront = deployed.aws("cloudfront")
-    shown = {
-        header["HeaderValue"]
-        for each in cloudfront.list_distributions()["DistributionList"]["Items"]
-        for origin in each["Origins"]["Items"]
-        for header in origin.get("CustomHeaders", {}).get("Items", [])
-        if header["HeaderName"].lower() == "x-otakaro-origin"
-    }
-    [value] = shown
-    return str(value)
+@pytest.fixture(scope="module")
+def balancer(deployed: Local) -> LoadBalancer:
+    """The load balancer as the network sees it."""
+    [found] = load_balancers(deployed.account)
+    return found
 
 
-def ask_load_balancer(deployed: Local, host: str, value: str | None) -> int:
-    [balancer] = deployed.aws("elbv2").describe_load_balancers()["LoadBalancers"]
-    connection = http.client.HTTPConnection("127.0.0.1", deployed.port, timeout=30)
-    connection.putrequest("GET", f"/_alb/{balancer['LoadBalancerName']}/", skip_host=True)
-    connection.putheader("Host", f"{host}:443")
-    if value is not None:
-        connection.putheader("X-Otakaro-Origin", value)
-    connection.endheaders()
-    status = connection.getresponse().status
-    connection.close()
-    return status
+def test_the_internet_finds_no_load_balancer(balancer: LoadBalancer) -> None:
+    assert "no connection" in ROUND["internet"][1]
+    assert not balancer.reached_from_internet(443)
+    assert not balancer.reached_from_internet(80)
 
 
-def test_the_load_balancer_answers_only_who_shows_the_secret(
-    deployed: Local, served: RunningEdge
+def test_nothing_in_the_vpc_reaches_the_load_balancer(
+    deployed: Local, balancer: LoadBalancer
 ) -> None:
-    ours, right = NAMES[API], secret(deployed)
-    asked = [(ours, None), (ours, "guess"), (ours, "*"), ("another.example", right), (ours, right)]
-    assert len(right) >= 32
-    for (host, value), (_, answer, _) in zip(asked, DIRECT, strict=True):
-        assert ask_load_balancer(deployed, host, value) == answer
+    assert "no connection" in ROUND["task"][1]
+    ec2 = deployed.aws("ec2")
+    groups = [each["GroupId"] for each in ec2.describe_security_groups()["SecurityGroups"]]
+    subnets = [each["CidrBlock"] for each in ec2.describe_subnets()["Subnets"]]
+    assert len(groups) > 8
+    for group in groups:
+        assert not any(balancer.admits(port, group, *subnets) for port in (80, 443))
+
+
+def test_cloudfront_reaches_the_load_balancer_by_https_alone(balancer: LoadBalancer) -> None:
+    assert "port 443 alone" in ROUND["plain"][1]
+    assert balancer.reached_by_vpc_origin(443)
+    assert not balancer.reached_by_vpc_origin(80)
+
+
+def ask_as(served: RunningEdge, host: str, **changes: Any) -> Response:
+    """What CloudFront gets from the API's origin with these changes, by the viewer's `host`."""
+    [distribution] = [each for each in served.deployed.distributions if NAMES[API] in each.aliases]
+    origin = replace(distribution.origins["alb"], **changes)
+    request = Request(method="GET", uri="/", query="", headers=Headers([("Host", host)]))
+    account = served.deployed.account
+    origins = Origins(account, lambda: served.deployed.load_balancers)
+    return origins.ask(origin, request, distribution)
+
+
+def test_a_public_origin_by_the_load_balancers_name_is_no_way_in(served: RunningEdge) -> None:
+    """As another account's distribution, or one of a stranger in this account, would ask."""
+    with pytest.raises(Unreachable) as unreachable:
+        ask_as(served, NAMES[API], balancer="")
+    assert ROUND["name"][1].startswith(str(unreachable.value.status))
+    assert applications(served) == []
+
+
+def test_another_account_cannot_use_the_vpc_origin(deployed: Local) -> None:
+    cloudfront = deployed.aws("cloudfront")
+    [ours] = [
+        summary
+        for summary in cloudfront.list_distributions()["DistributionList"]["Items"]
+        if NAMES[API] in summary["Aliases"]["Items"]
+    ]
+    config = cloudfront.get_distribution_config(Id=ours["Id"])["DistributionConfig"]
+    stranger = boto3.client(
+        "cloudfront",
+        endpoint_url=deployed.account.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="210987654321",  # the emulator takes the account from the key
+        aws_secret_access_key="test",
+    )
+    theirs = {**config, "CallerReference": "stranger", "Aliases": {"Quantity": 0}}
+    with pytest.raises(ClientError) as refused:
+        stranger.create_distribution(DistributionConfig=theirs)
+    assert refused.value.response["Error"]["Code"] in ROUND["origin"][1]
+
+
+def test_the_vpc_origin_serves_the_sites_own_hosts_alone(served: RunningEdge) -> None:
+    assert ROUND["host"][1].startswith(str(ask_as(served, "another.example").status))
+    assert applications(served) == []
+    assert ask_as(served, NAMES[API]).status == 200
     assert len(applications(served)) == 1
 
 

@@ -1,5 +1,6 @@
 """A browser with the map: the password, the requests across hosts, a download, an outage."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +127,36 @@ def test_the_map_works_across_its_hosts_under_its_content_policy(
     assert not any("authorization" in request.headers for request in seen)
     # The password ends at the edge.
     assert not any("authorization" in request.headers for request in served.standins.map.requests)
+
+
+def test_manifest_and_icons_are_found_without_complaints(page: Page, served: RunningEdge) -> None:
+    """Chromium requests a manifest without credentials, where the page's link has no crossorigin
+    (HTML, "Processing the manifest"): 401 would stand in the console at each visit."""
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    answers: dict[str, int] = {}
+    page.on("response", lambda answer: answers.update({answer.url: answer.status}))
+    page.goto(f"https://{MAP}/")
+    finished(page)
+    devtools = page.context.new_cdp_session(page)
+    manifest = devtools.send("Page.getAppManifest")
+    assert manifest["url"] == f"https://{MAP}/favicons/manifest.json"
+    assert manifest["errors"] == []
+    [icon] = json.loads(manifest["data"])["icons"]
+    asked = [request.path for request in served.standins.map.requests]
+    assert "/favicons/manifest.json" in asked
+    for path in (icon["src"], "/favicon.ico", "/manifest.json", "/robots.txt"):
+        assert page.evaluate("path => fetch(path).then(answer => answer.status)", path) == 200
+        assert served.client.ask(MAP, path).status == 200
+    assert complaints == []
+    assert [url for url, status in answers.items() if status >= 400] == []
+
+
+def test_search_engines_are_told_to_stay_away_from_every_host(served: RunningEdge) -> None:
+    for host in (MAP, API, GEOSERVER):
+        answer = served.client.ask(host, "/robots.txt")
+        assert (answer.status, answer.body) == (200, b"User-agent: *\nDisallow: /\n")
+        assert [each.requests for each in served.standins.all()] == [[], [], []]
 
 
 def test_tiles_come_from_the_cache_the_second_time(page: Page, served: RunningEdge) -> None:

@@ -16,7 +16,10 @@ import pytest
 from celery import Celery
 
 ROOT = Path(__file__).resolve().parents[2]
-WRAPPER = (ROOT / "wrappers" / "celery_worker.py").read_text()
+# A refused request is made again in a tenth of a second instead of a minute.
+WRAPPER = (
+    (ROOT / "wrappers" / "celery_worker.py").read_text().replace("AGAIN = 60 ", "AGAIN = 0.1 ")
+)
 JOBS = """
 import os, pathlib, time
 from celery import Celery
@@ -40,6 +43,7 @@ class Agent(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.wishes: list[tuple[str, dict[str, Any]]] = []
+        self.refusals = 0  # that are left
 
     @property
     def url(self) -> str:
@@ -57,7 +61,9 @@ class _Answer(BaseHTTPRequestHandler):
         self.server.wishes.append((self.path, wish))
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(json.dumps({"protection": wish}).encode())
+        refused, self.server.refusals = self.server.refusals > 0, self.server.refusals - 1
+        answer = {"failure": {"Reason": "DEPLOYMENT_BLOCKED"}} if refused else {"protection": wish}
+        self.wfile.write(json.dumps(answer).encode())
 
     def log_message(self, *_: object) -> None:
         pass
@@ -150,6 +156,21 @@ def test_a_worker_that_is_told_to_stop_finishes_its_job(worker: Worker, agent: A
     assert worker.process.wait(timeout=30) == 0
     assert (worker.folder / "long.done").exists()
     assert agent.enabled == [True, False]
+
+
+def test_a_refused_protection_is_requested_again_until_it_is_granted(
+    worker: Worker, agent: Agent
+) -> None:
+    """ECS refuses while a deployment of the service is blocked (public report: aws-samples'
+    ecs-task-protection-examples, 3), and a job runs for hours."""
+    agent.refusals = 2
+    worker.send("long", 3)
+    worker.wait("long", "begun")
+    _until(agent, 3)
+    assert agent.enabled == [True, True, True]
+    worker.wait("long", "done")
+    _until(agent, 4)
+    assert agent.enabled == [True, True, True, False]  # granted, so no fourth request
 
 
 def test_a_job_runs_where_there_is_no_agent_or_it_does_not_answer(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from local.provider.aws import AwsError
 from local.provider.lifecycle import Steps, Type
-from local.provider.parts import Call, Context, Name, Scope, Seen, Tagging, op
+from local.provider.parts import Call, Change, Context, Name, Scope, Seen, Tagging, When, op
 from local.provider.wire import UNKNOWN
 
 
@@ -114,6 +114,20 @@ _MAPPING_ARN = "arn:{partition}:lambda:{region}:{account}:event-source-mapping:{
 _INVOKE_ARN = "arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/"
 _SCALED = "ServiceNamespace={serviceNamespace} ScalableDimension={scalableDimension}"
 
+
+def _other_names(change: Change) -> bool:
+    """Whether the DNS records of a service of Cloud Map are other ones, not only their TTL."""
+    fixed = [
+        (
+            config.get("namespaceId"),
+            config.get("routingPolicy"),
+            [record.get("type") for record in config.get("dnsRecords") or []],
+        )
+        for config in (change.old or {}, change.new or {})
+    ]
+    return fixed[0] != fixed[1]
+
+
 # An entry reads best as one paragraph.
 # fmt: off
 TYPES: Mapping[str, Type] = {
@@ -198,7 +212,9 @@ TYPES: Mapping[str, Type] = {
         unread="functionName input qualifier",
         outputs={"result": lambda s: s.get("result", "null")},
         defaults={"lifecycleScope": "CREATE_ONLY", "terraformKey": "tf"},
-        replace="functionName input qualifier triggers",
+        replace="functionName qualifier triggers",
+        replace_when={"input": When(lambda c: c.news.get("lifecycleScope") == "CREATE_ONLY",
+            "lambda/invocation.go:customizeDiffInputChangeWithCreateOnlyScope")},
     ),
     "aws:lambda/permission:Permission": Type(
         "lambda", op("AddPermission"), key="FunctionName={function} StatementId={statementId}",
@@ -245,7 +261,7 @@ TYPES: Mapping[str, Type] = {
     ),
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": Type(
         "ecr", op("PutLifecyclePolicy"), key="repositoryName", id="{repository}",
-        names="policy=lifecyclePolicyText repository=repositoryName", replace="repository",
+        names="policy=lifecyclePolicyText repository=repositoryName", replace="policy repository",
         replace_first=True,
     ),
     "aws:ecs/cluster:Cluster": Type(
@@ -294,6 +310,12 @@ TYPES: Mapping[str, Type] = {
             """,
         client="triggers sigintRollback", outputs={"arn": "{id}"}, unread="iamRole cluster",
         replace="name cluster launchType schedulingStrategy iamRole deploymentController",
+        reject_when={"capacityProviderStrategies": When(
+            lambda c: not c.news.get("forceNewDeployment"),
+            "ecs/service.go:capacityProviderStrategyCustomizeDiff, with forceNewDeployment alone")},
+        same_when={"triggers": When(
+            lambda c: not c.news.get("forceNewDeployment") or bool(c.old and not c.new),
+            "ecs/service.go:triggersCustomizeDiff")},
     ),
     "aws:appautoscaling/target:Target": Type(
         "application-autoscaling", op("RegisterScalableTarget"), id="{resourceId}",
@@ -326,6 +348,13 @@ TYPES: Mapping[str, Type] = {
         names="dnsConfig.namespaceId= dnsConfig.routingPolicy=RoutingPolicy|",
         outputs={"arn": "Arn"}, naming=Name(limit=127),
         replace="name namespaceId type healthCheckCustomConfig",
+        replace_when={
+            "dnsConfig": When(_other_names, "servicediscovery/service.go:resourceService, "
+                "dns_config: namespace_id, routing_policy, dns_records.type"),
+            "healthCheckConfig": When(
+                lambda c: (c.old or {}).get("type") != (c.new or {}).get("type"),
+                "servicediscovery/service.go:resourceService, health_check_config.type"),
+        },
     ),
     "aws:servicediscovery/instance:Instance": Namespace(
         "servicediscovery", op("RegisterInstance"), key="ServiceId={serviceId} InstanceId",

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from local.provider.lifecycle import Type
-from local.provider.parts import Call, Context, Name, Scope, Tagging, op
+from local.provider.parts import Call, Change, Context, Name, Scope, Seen, Tagging, When, op
 
 
 class Bucket(Type):
@@ -40,6 +40,21 @@ class DbInstance(Type):
     """Deletion keeps a last snapshot unless told otherwise. A restored instance has its creation's
     other inputs, the password too, by a modification right after it, as the official provider does.
     """
+
+    def look(self, scope: Scope, context: Context) -> Seen | None:
+        """The instance, with its engine version as the provider reads it.
+
+        A version that is pending, or a major one of which this is a minor, stays as it was written
+        (rds/verify.go: compareActualEngineVersion).
+        """
+        seen = super().look(scope, context)
+        if seen is None or "EngineVersion" not in seen.members:
+            return seen
+        written, actual = str(scope.get("engineVersion", "")), seen.members["EngineVersion"]
+        pending = seen.members.get("PendingModifiedValues", {}).get("EngineVersion")
+        stays = written and (written == pending or actual.startswith(f"{written}."))
+        seen.members["@engineVersion"] = written if stays else actual
+        return seen
 
     def born(self, inputs: Mapping[str, Any]) -> "DbInstance":
         """The entry by which an instance with these inputs is made."""
@@ -88,6 +103,15 @@ class ParameterGroup(Type):
 
 
 class ReplicationGroup(Type):
+    def look(self, scope: Scope, context: Context) -> Seen | None:
+        """The group, with its nodes' engine version (elasticache/engine_version.go:
+        setEngineVersionRedis: major and minor, as AWS takes them)."""
+        seen = super().look(scope, context)
+        actual = seen.members.get("actualVersion") if seen else None
+        if seen is not None and actual:
+            seen.members["@engineVersion"] = ".".join(actual.split(".")[:2])
+        return seen
+
     def prepare(self, step: Call, request: dict[str, Any], scope: Scope) -> dict[str, Any]:  # noqa: ARG002
         for entry in request.get("LogDeliveryConfigurations", []):
             if target := entry.pop("DestinationDetails", None):
@@ -122,6 +146,24 @@ class ReplicationGroup(Type):
         return described
 
 
+_OF_BUCKET = "bucket expectedBucketOwner"
+
+
+def _grown(change: Change) -> bool:
+    """Whether storage autoscaling grew the disk beyond what the program asks for."""
+    old, new, most = change.old, change.new, change.news.get("maxAllocatedStorage") or 0
+    return None not in (old, new) and old > new and most > new
+
+
+def _version(text: str) -> list[float]:
+    """A version to compare; `6.x` is above every other 6."""
+    return [float("inf") if part == "x" else float(part) for part in text.split(".")]
+
+
+def _downgraded(change: Change) -> bool:
+    return None not in (change.old, change.new) and _version(change.new) < _version(change.old)
+
+
 def _bucket_part(
     name: str, at: str = "", *, kind: type[Type] = Type, replace: str = "bucket", **more: Any
 ) -> Type:
@@ -153,6 +195,8 @@ _RESTORED = {
     "snapshotIdentifier": op("RestoreDBInstanceFromDBSnapshot"),
     "restoreToPointInTime": op("RestoreDBInstanceToPointInTime"),
 }
+# True only if the program says so: the provider's default is to wait for the maintenance window.
+_NOW = "{applyImmediately?}"
 _MANAGED = {"description": "Managed by Pulumi"}
 _SUBNETS = {"subnetIds": "Subnets[].SubnetIdentifier"}
 _ACCESS = "PublicAccessBlockConfiguration"
@@ -221,7 +265,10 @@ TYPES: Mapping[str, Type] = {
         read=(op("GetBucketVersioning", ".", Bucket="{id}"),),
         delete=(op("PutBucketVersioning", Bucket="{id}",
             VersioningConfiguration={"Status": "Suspended"}),),
-        names="mfa=MFA versioningConfiguration.mfaDelete=MFADelete", replace="bucket",
+        names="mfa=MFA versioningConfiguration.mfaDelete=MFADelete", replace=_OF_BUCKET,
+        reject_when={"versioningConfiguration": When(
+            lambda c: c.old and (c.new or {}).get("status") == "Disabled",
+            "s3/bucket_versioning.go:resourceBucketVersioning, CustomizeDiff")},
     ),
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration":
     _bucket_part(
@@ -230,10 +277,11 @@ TYPES: Mapping[str, Type] = {
             rules=ServerSideEncryptionConfiguration.Rules
             rules.blockedEncryptionTypes=BlockedEncryptionTypes.EncryptionType
             """,
+        replace=_OF_BUCKET,
     ),
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _bucket_part(
         "PutBucketLifecycleConfiguration", ".", kind=BucketLifecycle,
-        names="rules=LifecycleConfiguration.Rules",
+        names="rules=LifecycleConfiguration.Rules", replace=_OF_BUCKET,
     ),
     "aws:s3/bucketObjectv2:BucketObjectv2": Type(
         "s3", op("PutObject"), key="Bucket={bucket} Key={key}", id="{bucket}/{key}",
@@ -258,12 +306,12 @@ TYPES: Mapping[str, Type] = {
         update=(op("ModifyEventSubscription"),),
         names="name=SubscriptionName snsTopic=SnsTopicArn",
         outputs={"arn": "arn:{partition}:rds:{region}:{account}:es:{name}"},
-        replace="name namePrefix sourceIds",
+        replace="name namePrefix",
     ),
     "aws:rds/instance:Instance": DbInstance(
         "rds", op("CreateDBInstance"), key="DBInstanceIdentifier={identifier}",
         id="DBInstance.DbiResourceId", ready="DBInstanceStatus=='available'",
-        guard="deletionProtection", update=(op("ModifyDBInstance", ApplyImmediately=True),),
+        guard="deletionProtection", update=(op("ModifyDBInstance", ApplyImmediately=_NOW),),
         delete=(op("DeleteDBInstance", SkipFinalSnapshot="{skipFinalSnapshot?}",
             FinalDBSnapshotIdentifier="{finalSnapshotIdentifier?}",
             DeleteAutomatedBackups="{deleteAutomatedBackups?}"), ),
@@ -286,9 +334,21 @@ TYPES: Mapping[str, Type] = {
         seen={"vpcSecurityGroupIds": "VpcSecurityGroups[].VpcSecurityGroupId",
             "dbSubnetGroupName": "DBSubnetGroup.DBSubnetGroupName",
             "parameterGroupName": "DBParameterGroups[0].DBParameterGroupName",
-            "port": "Endpoint.Port",
+            "port": "Endpoint.Port", "engineVersion": '"@engineVersion"',
             "optionGroupName": "OptionGroupMemberships[0].OptionGroupName"},
-        unread="engineVersion snapshotIdentifier restoreToPointInTime",
+        unread="snapshotIdentifier restoreToPointInTime",
+        deferred="""
+            instanceClass allocatedStorage multiAz engineVersion storageType iops
+            iamDatabaseAuthenticationEnabled backupRetentionPeriod
+            """,
+        # RDS user guide, "Settings for DB instances": downtime occurs during these changes.
+        restarts="instanceClass engineVersion port caCertIdentifier",
+        same_when={
+            "allocatedStorage": When(_grown, "rds/instance.go:resourceInstance, allocated_storage"),
+            "maxAllocatedStorage": When(lambda c: not c.old
+                and c.new == c.news.get("allocatedStorage"),
+                "rds/instance.go:resourceInstance, max_allocated_storage"),
+        },
         client="""
             finalSnapshotIdentifier deleteAutomatedBackups allowMajorVersionUpgrade identifierPrefix
             """,
@@ -300,9 +360,9 @@ TYPES: Mapping[str, Type] = {
             "engineVersionActual": "EngineVersion",
             "masterUserSecrets": "MasterUserSecret && [{secretArn: MasterUserSecret.SecretArn}]"},
         replace="""
-            identifier identifierPrefix engine username dbName storageEncrypted kmsKeyId
-            dbSubnetGroupName availabilityZone characterSetName timezone snapshotIdentifier
-            restoreToPointInTime
+            engine username dbName storageEncrypted kmsKeyId availabilityZone backupTarget
+            characterSetName customIamInstanceProfile ncharCharacterSetName s3Import
+            snapshotIdentifier restoreToPointInTime timezone
             """,
     ),
     "aws:elasticache/subnetGroup:SubnetGroup": Type(
@@ -317,7 +377,9 @@ TYPES: Mapping[str, Type] = {
     ),
     "aws:elasticache/replicationGroup:ReplicationGroup": ReplicationGroup(
         "elasticache", op("CreateReplicationGroup"), key="ReplicationGroupId",
-        update=(op("ModifyReplicationGroup", ApplyImmediately=True),),
+        read=(op("DescribeReplicationGroups"), op("DescribeCacheClusters", keep={
+            "actualVersion": "CacheClusters[?ReplicationGroupId=='{id}'].EngineVersion | [0]"})),
+        update=(op("ModifyReplicationGroup", ApplyImmediately=_NOW),),
         delete=(op("DeleteReplicationGroup",
             FinalSnapshotIdentifier="{finalSnapshotIdentifier?}"), ),
         nouns="ReplicationGroup Cache Preferred",
@@ -327,8 +389,13 @@ TYPES: Mapping[str, Type] = {
             """,
         seen={"description": "Description",
             "automaticFailoverEnabled": "starts_with(AutomaticFailover, 'enabl')",
-            "multiAzEnabled": "MultiAZ=='enabled'", "numCacheClusters": "length(MemberClusters)"},
-        unread="engineVersion logDeliveryConfigurations numNodeGroups replicasPerNodeGroup",
+            "multiAzEnabled": "MultiAZ=='enabled'", "numCacheClusters": "length(MemberClusters)",
+            "engineVersion": '"@engineVersion"'},
+        unread="logDeliveryConfigurations numNodeGroups replicasPerNodeGroup",
+        deferred="""
+            automaticFailoverEnabled multiAzEnabled nodeType engineVersion transitEncryptionEnabled
+            transitEncryptionMode
+            """,
         client="finalSnapshotIdentifier",
         naming=Name(key="replicationGroupId", limit=40, lower=True), ready="Status=='available'",
         outputs={"arn": "ARN",
@@ -336,12 +403,22 @@ TYPES: Mapping[str, Type] = {
             "readerEndpointAddress": "NodeGroups[0].ReaderEndpoint.Address",
             "port": "NodeGroups[0].PrimaryEndpoint.Port",
             "configurationEndpointAddress": "ConfigurationEndpoint.Address",
-            "memberClusters": "MemberClusters", "engineVersionActual": "{engineVersion}"},
+            "memberClusters": "MemberClusters", "engineVersionActual": "actualVersion"},
+        # ElastiCache user guide, "Scaling" and "Version management": a short interruption.
+        restarts="nodeType engineVersion",
         replace="""
             replicationGroupId atRestEncryptionEnabled subnetGroupName kmsKeyId dataTieringEnabled
-            port snapshotArns snapshotName preferredCacheClusterAzs numNodeGroups
-            replicasPerNodeGroup securityGroupNames
+            port snapshotArns snapshotName securityGroupNames globalReplicationGroupId networkType
             """,
+        replace_when={
+            "engineVersion": When(_downgraded,
+                "elasticache/engine_version.go:engineVersionForceNewOnDowngrade"),
+            "engine": When(lambda c: (c.old, c.new) != ("redis", "valkey"),
+                "elasticache/engine_version.go:customizeDiffEngineForceNewOnDowngrade"),
+            "transitEncryptionEnabled": When(
+                lambda c: _version(c.state.get("engineVersionActual", "7.1")) < [7, 0, 5],
+                "elasticache/replication_group.go:resourceReplicationGroup, CustomizeDiff"),
+        },
     ),
     "aws:ssm/parameter:Parameter": Type(
         "ssm", op("PutParameter"), key="Name", id="{name}",
@@ -350,6 +427,10 @@ TYPES: Mapping[str, Type] = {
         update=(op("PutParameter", full=True, Overwrite=True),), names="insecureValue=Value",
         client="arn overwrite", outputs={"arn": "ARN", "version": "Version"},
         naming=Name(limit=2048), fresh={"value": "version", "insecureValue": "version"},
-        replace="name type dataType",
+        replace="name dataType",
+        replace_when={"tier": When(lambda c: (c.old, c.new) == ("Advanced", "Standard"),
+            "ssm/parameter.go:resourceParameter, CustomizeDiff")},
+        same_when={"tier": When(lambda c: c.old is not None and c.new == "Intelligent-Tiering",
+            "ssm/parameter.go:resourceParameter, tier")},
     ),
 }

@@ -1,5 +1,6 @@
 """What the public meets: certificates, DNS, CloudFront."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,6 +77,28 @@ class Distribution(EdgeObject):
         super().unmake(id_, olds, context)
 
 
+class VpcOrigin(EdgeObject):
+    """An origin in the VPC: whatever changes, the provider sends its whole configuration, for tags
+    too (hashicorp/terraform-provider-aws, internal/service/cloudfront/vpc_origin.go, Update), and
+    waits until a deleted one is gone (waitVPCOriginDeleted)."""
+
+    def tag(self, scope: Scope, olds: Scope, news: Scope, context: Context) -> None:
+        config = {key: news[key] for key in self.creation if key in news}
+        step = self.updates[0][0]
+        self.call(step, self.request(step, config, scope), context)
+        self.settled(scope, context)
+        super().tag(scope, olds, news, context)
+
+    def unmake(self, id_: str, olds: Scope, context: Context) -> None:
+        super().unmake(id_, olds, context)
+        scope = context.scope(olds, id=id_)
+        for pause in (0.2, 0.5, *[1] * 120):
+            if self.look(scope, context) is None:
+                return
+            time.sleep(pause)
+        raise AwsError("cloudfront:DeleteVpcOrigin", "Timeout", f"{id_} is not gone")
+
+
 class FirewallObject(Type):
     """WAF changes only what the caller has seen: each request carries the lock's token."""
 
@@ -135,7 +158,7 @@ TYPES: Mapping[str, Type] = {
         seen={"comment": "Config.Comment"}, defaults={"comment": "Managed by Pulumi"},
         outputs={"arn": "arn:{partition}:route53:::hostedzone/{id}", "zoneId": "{id}",
             "nameServers": "NameServers", "primaryNameServer": "NameServers[0]"},
-        replace="name delegationSetId vpcs",
+        replace="name delegationSetId",
     ),
     "aws:route53/record:Record": Record(
         "route53",
@@ -169,6 +192,11 @@ TYPES: Mapping[str, Type] = {
         outputs={"domainName": "DomainName", "hostedZoneId": lambda _: "Z2FDTNDATAQYW2"},
         replace="staging",
     ),
+    "aws:cloudfront/vpcOrigin:VpcOrigin": VpcOrigin(
+        "cloudfront", op("CreateVpcOrigin"), key="Id", ready="Status=='Deployed'",
+        read=(op("GetVpcOrigin", "VpcOrigin"),), update=(op("UpdateVpcOrigin", full=True),),
+        client="timeouts", outputs={"arn": "Arn"},
+    ),
     "aws:cloudfront/cachePolicy:CachePolicy": _edge(
         EdgeObject, "CachePolicy", "CachePolicyConfig", "cache-policy",
         defaults={"minTtl": 0, "defaultTtl": 86400, "maxTtl": 31536000},
@@ -194,6 +222,6 @@ TYPES: Mapping[str, Type] = {
     ),
     "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": Type(
         "wafv2", op("PutLoggingConfiguration", root="LoggingConfiguration"), id="{resourceArn}",
-        key="ResourceArn", recorded=True, replace="resourceArn",
+        key="ResourceArn", recorded=True, replace="resourceArn logDestinationConfigs",
     ),
 }

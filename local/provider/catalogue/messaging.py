@@ -1,11 +1,11 @@
 """Events, queues, notifications, logs, alarms and budgets."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from local.provider.lifecycle import Type
-from local.provider.parts import Call, Name, Scope, op
+from local.provider.parts import Call, Change, Context, Name, Scope, When, op
 
 
 def _attributes(keys: str) -> str:
@@ -30,6 +30,30 @@ class BudgetObject(Type):
             inputs = {**inputs, "notifications": json.dumps(letters)}
         return super().request(step, inputs, scope, guess=guess)
 
+    def stuck(self, changed: Collection[str]) -> list[str]:
+        return [key for key in super().stuck(changed) if key != "notifications"]
+
+    def remake(
+        self, id_: str, olds: Scope, old_inputs: Scope, news: dict[str, Any], context: Context
+    ) -> dict[str, Any]:
+        """Notifications have calls of their own (budgets/budget.go: updateBudgetNotifications)."""
+        before, after = (inputs.get("notifications") or [] for inputs in (old_inputs, news))
+        if before != after:
+            of = {"AccountId": context.account, "BudgetName": news["name"]}
+            for told in before:
+                request = {**of, "Notification": _sent(told)["Notification"]}
+                self.call(op("DeleteNotification"), request, context)
+            for told in after:
+                self.call(op("CreateNotification"), {**of, **_sent(told)}, context)
+        return super().remake(id_, olds, old_inputs, news, context)
+
+
+def _sent(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A notification as its own calls take it."""
+    letter = _letter(told)
+    named = {f"{key[0].upper()}{key[1:]}": value for key, value in letter["Notification"].items()}
+    return {**letter, "Notification": named}
+
 
 def _letter(told: Mapping[str, Any]) -> dict[str, Any]:
     ways = {"subscriberEmailAddresses": "EMAIL", "subscriberSnsTopicArns": "SNS"}
@@ -43,6 +67,19 @@ def _letter(told: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _number(text: Any) -> float | None:
+    return None if text is None else float(text)
+
+
+def _another_service(change: Change) -> bool:
+    """Whether logs are delivered to another service: S3, Firehose or a log group."""
+    arns = [
+        str((value or {}).get("destinationResourceArn", "")).split(":")
+        for value in (change.old, change.new)
+    ]
+    return arns[0][2:3] != arns[1][2:3]
+
+
 # An entry reads best as one paragraph.
 # fmt: off
 TYPES: Mapping[str, Type] = {
@@ -53,7 +90,7 @@ TYPES: Mapping[str, Type] = {
         also=(op("PutRetentionPolicy"),), nouns="logGroup", client="namePrefix",
         naming=Name(limit=512),
         outputs={"arn": "arn:{partition}:logs:{region}:{account}:log-group:{name}"},
-        replace="name namePrefix logGroupClass kmsKeyId deletionProtectionEnabled",
+        replace="name namePrefix logGroupClass",
     ),
     "aws:cloudwatch/eventRule:EventRule": Type(
         "events", op("PutRule"), key="Name={name} EventBusName={eventBusName?}", id="{name}",
@@ -123,8 +160,9 @@ TYPES: Mapping[str, Type] = {
         client="namePrefix", naming=Name(limit=100), unread="notifications",
         outputs={"arn": "arn:{partition}:budgets::{account}:budget/{name}",
             "accountId": "{account}"},
-        # The provider itself changes letters one by one.
-        replace="name namePrefix accountId notifications", replace_first=True,
+        replace="name namePrefix accountId", replace_first=True,
+        same_when={"limitAmount": When(lambda c: _number(c.old) == _number(c.new),
+            "budgets/budget.go:suppressEquivalentBudgetLimitAmount")},
     ),
     "aws:cloudwatch/logDeliverySource:LogDeliverySource": Type(
         "logs", op("PutDeliverySource"), key="name", id="{name}", naming=Name(limit=60),
@@ -137,6 +175,8 @@ TYPES: Mapping[str, Type] = {
         read=(op("GetDeliveryDestination", "deliveryDestination"),),
         delete=(op("DeleteDeliveryDestination"),), outputs={"arn": "arn"},
         replace="name outputFormat",
+        replace_when={"deliveryDestinationConfiguration": When(_another_service,
+            "logs/delivery_destination.go:requiresReplaceIfARNServiceChanges")},
     ),
     "aws:cloudwatch/logDelivery:LogDelivery": Type(
         "logs", op("CreateDelivery"), key="id", id="delivery.id",

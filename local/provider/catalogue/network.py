@@ -1,12 +1,13 @@
 """VPC and what is in it, load balancers."""
 
+import json
 import re
 import zlib
 from collections.abc import Mapping
 from typing import Any
 
 from local.provider.lifecycle import Type
-from local.provider.parts import Call, Context, Name, Scope, op
+from local.provider.parts import Call, Change, Context, Name, Scope, When, op
 
 _ARN = "arn:{partition}:ec2:{region}:{account}:"
 _MANAGED = {"description": "Managed by Pulumi"}
@@ -68,6 +69,29 @@ def _rule(direction: str) -> Type:
         outputs={"arn": _ARN + "security-group-rule/{id}", "securityGroupRuleId": "{id}"},
         replace="securityGroupId",
     )
+
+
+class InternetGateway(Type):
+    def remake(
+        self, id_: str, olds: Scope, old_inputs: Scope, news: dict[str, Any], context: Context
+    ) -> dict[str, Any]:
+        """Another VPC's gateway is detached from the first (ec2/vpc_internet_gateway.go)."""
+        before = old_inputs.get("vpcId")
+        if before and before != news.get("vpcId"):
+            request = {"InternetGatewayId": id_, "VpcId": before}
+            self.call(op("DetachInternetGateway"), request, context)
+        return super().remake(id_, olds, old_inputs, news, context)
+
+
+def _remapped(change: Change) -> bool:
+    """Whether subnets of an application load balancer that stay are mapped otherwise."""
+    old, new = (
+        {json.dumps(each, sort_keys=True) for each in value or []}
+        for value in (change.old, change.new)
+    )
+    if change.news.get("loadBalancerType", "application") != "application":
+        return False
+    return len(old & new) < min(len(old), len(new))
 
 
 class VpcEndpoint(Type):
@@ -149,12 +173,16 @@ TYPES: Mapping[str, Type] = {
             Filters=[*_filters(vpc_id="{id}"), *_filters(**{"association.main": "true"})]),
             op("DescribeNetworkAcls", keep={"defaultNetworkAclId": "NetworkAcls[0].NetworkAclId"},
             Filters=_filters(vpc_id="{id}", default="true"))),
+        update=(op("ModifyVpcTenancy"),),
         also=(op("ModifyVpcAttribute",
             only="enableDnsSupport enableDnsHostnames enableNetworkAddressUsageMetrics"), ),
         names="assignGeneratedIpv6CidrBlock=AmazonProvidedIpv6CidrBlock",
         defaults={"enableDnsSupport": True, "instanceTenancy": "default"},
         outputs={"arn": _ARN + "vpc/{id}", "defaultRouteTableId": "mainRouteTableId"},
-        replace="cidrBlock instanceTenancy ipv4IpamPoolId ipv4NetmaskLength",
+        replace="cidrBlock ipv4IpamPoolId ipv4NetmaskLength",
+        replace_when={"instanceTenancy": When(
+            lambda c: (c.old, c.new) != ("dedicated", "default"),
+            "ec2/vpc_.go:resourceVPCCustomizeDiff")},
     ),
     "aws:ec2/subnet:Subnet": Type(
         "ec2", op("CreateSubnet"), key="SubnetId",
@@ -172,12 +200,11 @@ TYPES: Mapping[str, Type] = {
         outputs={"arn": _ARN + "subnet/{id}"},
         replace="vpcId cidrBlock availabilityZone availabilityZoneId ipv6Native outpostArn",
     ),
-    "aws:ec2/internetGateway:InternetGateway": Type(
+    "aws:ec2/internetGateway:InternetGateway": InternetGateway(
         "ec2", op("CreateInternetGateway"), key="InternetGatewayId",
         also=(op("AttachInternetGateway"),),
         delete=(op("DetachInternetGateway", VpcId="{vpcId}"), op("DeleteInternetGateway")),
         seen={"vpcId": "Attachments[0].VpcId"}, outputs={"arn": _ARN + "internet-gateway/{id}"},
-        replace="vpcId",
     ),
     "aws:ec2/eip:Eip": Type(
         "ec2", op("AllocateAddress"), key="AllocationId", read=(op("DescribeAddresses"),),
@@ -195,6 +222,9 @@ TYPES: Mapping[str, Type] = {
             "privateIp": "NatGatewayAddresses[0].PrivateIp",
             "networkInterfaceId": "NatGatewayAddresses[0].NetworkInterfaceId"},
         replace="subnetId allocationId connectivityType privateIp availabilityMode vpcId",
+        replace_when={"secondaryPrivateIpAddressCount": When(
+            lambda c: c.news.get("connectivityType") == "private",
+            "ec2/vpc_nat_gateway.go:resourceNATGatewayCustomizeDiff")},
     ),
     "aws:ec2/routeTable:RouteTable": Type(
         "ec2", op("CreateRouteTable"), key="RouteTableId",
@@ -268,7 +298,7 @@ TYPES: Mapping[str, Type] = {
         "elbv2", op("CreateLoadBalancer"), key="LoadBalancerArn",
         read=(op("DescribeLoadBalancers"), op("DescribeLoadBalancerAttributes")),
         also=(op("ModifyLoadBalancerAttributes"),),
-        update=(op("SetSecurityGroups"), op("SetSubnets", only="subnets"),
+        update=(op("SetSecurityGroups"), op("SetSubnets", only="subnets subnetMappings"),
             op("SetIpAddressType", only="ipAddressType")),
         guard="enableDeletionProtection",
         names=f"""
@@ -291,7 +321,9 @@ TYPES: Mapping[str, Type] = {
         defaults={"loadBalancerType": "application"},
         outputs={"arn": "{id}", "dnsName": "DNSName", "zoneId": "CanonicalHostedZoneId",
             "vpcId": "VpcId", "arnSuffix": lambda s: s["id"].partition(":loadbalancer/")[2]},
-        replace="name namePrefix internal loadBalancerType",
+        replace="name namePrefix internal loadBalancerType customerOwnedIpv4Pool",
+        replace_when={"subnetMappings": When(_remapped,
+            "elbv2/load_balancer.go:customizeDiffLoadBalancerALB")},
     ),
     "aws:lb/targetGroup:TargetGroup": Type(
         "elbv2", op("CreateTargetGroup"), key="TargetGroupArn",

@@ -105,6 +105,11 @@ _OF_RESOURCES = """
     """
 
 
+def _identified(policy: Any) -> bool:
+    """Whether a policy and each of its statements have an identifier."""
+    return bool(document(policy).get("Id")) and all(s.get("Sid") for s in _statements(policy))
+
+
 def _size(value: Any) -> int:
     """Characters as IAM counts them: without white space."""
     return len(re.sub(r"\s", "", value if isinstance(value, str) else str(value)))
@@ -127,6 +132,9 @@ RULES = (
             f"{_SHAPE}, Resource and Principal"),
         ("policy", _principals, "has a principal of no known form"),
         *(("policy", test, words) for test, words in _ROWS)),
+    *of("efs/fileSystemPolicy:FileSystemPolicy", "EFS API, PutFileSystemPolicy, example",
+        ("policy", _identified,
+            "must have an Id, and a Sid in each statement: EFS adds its own to one without")),
     *of("iam/role:Role", "IAM user guide, IAM and STS quotas",
         ("assumeRolePolicy", lambda p: _size(p) <= 2048, "may have 2048 characters")),
     *of("iam/rolePolicy:RolePolicy", "IAM user guide, IAM and STS quotas",

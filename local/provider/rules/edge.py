@@ -31,6 +31,10 @@ _OWN_HEADERS = words("""
     """)
 _CACHING = ("forwardedValues", "minTtl", "defaultTtl", "maxTtl")
 _ACTIONS = ("allow", "block", "count", "captcha", "challenge")
+_ORIGIN_ARN = (
+    r"arn:aws:(elasticloadbalancing:[a-z0-9-]+:\d{12}:loadbalancer/(app|net)/[^/]+/[^/]+"
+    r"|ec2:[a-z0-9-]+:\d{12}:instance/i-[0-9a-f]+)"
+)
 
 
 def _behaviours(distribution: Block) -> list[Block]:
@@ -59,6 +63,21 @@ def _origin_kind(origin: Block) -> bool:
     kinds = ("s3OriginConfig", "customOriginConfig", "vpcOriginConfig")
     given = [key for key in kinds if key in origin]
     return len(given) == 1 or (not given and "originAccessControlId" in origin)
+
+
+def _origin_port(port: int) -> bool:
+    return port in (80, 443) or 1024 <= port <= 65535
+
+
+def _viewer_only(distribution: Block) -> bool:
+    """Lambda@Edge at the origin does not go with a VPC origin."""
+    private = {o["originId"] for o in distribution.blocks("origins") if "vpcOriginConfig" in o}
+    return not any(
+        a["eventType"].startswith("origin")
+        for b in _behaviours(distribution)
+        if b["targetOriginId"] in private
+        for a in b.blocks("lambdaFunctionAssociations")
+    )
 
 
 def _certificate(distribution: Block) -> bool:
@@ -151,17 +170,38 @@ RULES = (
     *of("cloudfront/distribution:Distribution", "CloudFront API, Origin",
         ("origins.domainName", like(_HOST), "must be a host name, without protocol or path"),
         ("origins.originPath", like("|/.*(?<!/)"), "must begin with / and not end with it"),
-        ("origins[]", _origin_kind, "must have one of customOriginConfig and s3OriginConfig"),
+        ("origins[]", _origin_kind,
+            "must have one of customOriginConfig, vpcOriginConfig and s3OriginConfig"),
         ("origins.connectionAttempts", between(1, 3), "must be 1 to 3"),
         ("origins.connectionTimeout", between(1, 10), "must be 1 to 10 seconds"),
         ("origins.customOriginConfig.originReadTimeout", between(1, 120), "must be 1 to 120 s"),
         ("origins.customOriginConfig.originKeepaliveTimeout", between(1, 120),
             "must be 1 to 120 s"),
-        *((f"origins.customOriginConfig.{key}", lambda port: port in (80, 443)
-            or 1024 <= port <= 65535, "must be 80, 443 or above 1023")
+        ("origins.vpcOriginConfig.originReadTimeout", between(1, 120), "must be 1 to 120 s"),
+        ("origins.vpcOriginConfig.originKeepaliveTimeout", between(1, 120), "must be 1 to 120 s"),
+        *((f"origins.customOriginConfig.{key}", _origin_port, "must be 80, 443 or above 1023")
             for key in ("httpPort", "httpsPort")),
         ("origins.customHeaders.name", lambda name: name.lower() not in _OWN_HEADERS
             and not name.lower().startswith("x-edge-"), "is a header that CloudFront sets itself")),
+    *of("cloudfront/distribution:Distribution",
+        "CloudFront developer guide, Restrict access with VPC origins",
+        ("", _viewer_only, "origin-request and origin-response exclude vpcOriginConfig")),
+    # The name's length and the ports by AWS's recorded responses (ministackorg/ministack#2312), the
+    # name's characters by hashicorp/terraform-provider-aws#41392.
+    *of("cloudfront/vpcOrigin:VpcOrigin", "CloudFront API, VpcOriginEndpointConfig",
+        ("vpcOriginEndpointConfig.name", like("[A-Za-z0-9_-]{1,64}"),
+            "must be 1 to 64 letters, digits, - and _"),
+        ("vpcOriginEndpointConfig.arn", like(_ORIGIN_ARN),
+            "must be the ARN of an application or network load balancer, or of an instance"),
+        *((f"vpcOriginEndpointConfig.{key}", _origin_port, "must be 80, 443 or above 1023")
+            for key in ("httpPort", "httpsPort")),
+        ("vpcOriginEndpointConfig.originProtocolPolicy",
+            one_of("http-only", "https-only", "match-viewer"),
+            "must be http-only, https-only or match-viewer"),
+        ("vpcOriginEndpointConfig.originSslProtocols.items[]",
+            one_of("SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2"), "must be SSLv3 or TLSv1 to TLSv1.2"),
+        ("vpcOriginEndpointConfig.originSslProtocols",
+            lambda p: p["quantity"] == len(p["items"]), "quantity must be that of items")),
     *(rule for key in ("defaultCacheBehavior", "orderedCacheBehaviors") for rule in of(
         "cloudfront/distribution:Distribution", "CloudFront API, CacheBehavior",
         (f"{key}.allowedMethods", lambda m: {*m} in _METHODS,
@@ -186,6 +226,10 @@ RULES = (
         ("name", like(r"[A-Za-z0-9_-]{1,128}"), "must be letters, digits, - and _"),
         ("comment", at_most(128), "may have 128 characters"),
         ("customHeadersConfig.items", at_most(10), "may be ten (quota)")),
+    *of("cloudfront/responseHeadersPolicy:ResponseHeadersPolicy",
+        "CloudFront developer guide, Quotas on headers",
+        ("securityHeadersConfig.contentSecurityPolicy.contentSecurityPolicy", at_most(1783),
+            "may have 1783 characters (quota)")),
     *of("cloudfront/cachePolicy:CachePolicy", "CloudFront API, CachePolicyConfig",
         ("", _ttls, "minTtl, defaultTtl and maxTtl must not decrease")),
     *of(_POLICIES, "CloudFront developer guide, Quotas on policies", *(

@@ -5,6 +5,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from local.provider.rules.core import (
+    OFFERED,
     Block,
     at_most,
     between,
@@ -34,6 +35,13 @@ _POLICIES = (
 
 def _block_size(value: str) -> bool:
     return 16 <= IPv4Network(value).prefixlen <= 28
+
+
+def _zone(subnet: Block) -> bool:
+    """One of the region's zones; of regions that nothing is known of, any."""
+    known = OFFERED["zones"].get(subnet["region"])
+    zone = subnet.get("availabilityZone", "")
+    return bool(re.fullmatch(f"{subnet['region']}[{known or 'a-z'}]", zone))
 
 
 def _ports(block: Block) -> bool:
@@ -92,8 +100,7 @@ RULES = (
         ("cidrBlock", _block_size, "must be a network of /16 to /28")),
     *of("ec2/subnet:Subnet", "EC2 API, CreateSubnet",
         ("cidrBlock", _block_size, "must be a network of /16 to /28"),
-        ("", lambda s: re.fullmatch(s["region"] + "[a-z]", s.get("availabilityZone", "")),
-            "availabilityZone must be a zone of the region")),
+        ("", _zone, "availabilityZone must be a zone of the region")),
     *of("ec2/securityGroup:SecurityGroup", "EC2 API, CreateSecurityGroup",
         ("name", like(_GROUP_TEXT), "has characters that a group's name may not have"),
         ("name", unlike("^sg-"), "must not begin with sg-"),
@@ -121,6 +128,10 @@ RULES = (
         ("", _endpoint, "vpcEndpointType Gateway is for S3 and DynamoDB, with route tables"),
         ("", lambda e: f".{e['region']}." in e["serviceName"],
             "serviceName must be one of the region")),
+    *of("ec2/vpcEndpoint:VpcEndpoint", "AWS General Reference, Incident Manager endpoints",
+        ("", lambda e: not e["serviceName"].endswith((".ssm-contacts", ".ssm-incidents"))
+            or e["region"] in OFFERED["incidents"].split(),
+            "serviceName: the region has no Incident Manager")),
     *of("ec2/flowLog:FlowLog", "EC2 API, CreateFlowLogs",
         ("", lambda f: f.get("logDestinationType", "cloud-watch-logs") != "cloud-watch-logs"
             or "iamRoleArn" in f, "iamRoleArn is needed to write to CloudWatch Logs"),

@@ -7,8 +7,11 @@ from typing import Any
 
 from tests.contract.references.core import Faults, check
 from tests.contract.references.held import EDGE
+from tests.contract.references.network import subnets, twice
 from tests.contract.references.roles import trusts
 from tests.contract.world import Thing, World
+
+_BALANCER = "lb/loadBalancer:LoadBalancer"
 
 
 @check("CloudFront developer guide, Requirements for using SSL/TLS certificates")
@@ -77,6 +80,37 @@ def _serves(world: World, balancer: Thing, host: str) -> bool:
             if certificate and _covers(certificate, host):
                 return True
     return False
+
+
+@check("CloudFront developer guide, Restrict access with VPC origins")
+def origins_can_be_reached(world: World) -> Faults:
+    for origin in world.of("cloudfront/vpcOrigin:VpcOrigin"):
+        balancer = world.found(_BALANCER, origin.inputs["vpcOriginEndpointConfig"]["arn"], "arn")
+        homes = {subnet.inputs["vpcId"] for subnet in subnets(world, balancer)} if balancer else ()
+        for home in homes:
+            gateways = [
+                gateway
+                for gateway in world.of("ec2/internetGateway:InternetGateway")
+                if gateway.inputs.get("vpcId") == home
+            ]
+            if not any(world.waits(origin, gateway) for gateway in gateways):
+                yield origin, "the VPC's internet gateway is not waited for"
+    for distribution in world.of("cloudfront/distribution:Distribution"):
+        for origin in distribution.inputs["origins"]:
+            balancer = world.found(_BALANCER, origin["domainName"], "dnsName")
+            if "customOriginConfig" in origin and balancer and balancer.inputs.get("internal"):
+                yield distribution, f"origins.domainName: {balancer} is internal"
+            private = origin.get("vpcOriginConfig", {}).get("vpcOriginId")
+            reached = world.found("cloudfront/vpcOrigin:VpcOrigin", private)
+            arn = reached and reached.inputs["vpcOriginEndpointConfig"]["arn"]
+            if reached and (balancer is None or balancer.arn != arn):
+                yield distribution, "origins.domainName is not the VPC origin's"
+    yield from twice(
+        world,
+        "cloudfront/vpcOrigin:VpcOrigin",
+        lambda origin: origin["vpcOriginEndpointConfig"]["name"],
+        "name is another VPC origin's",
+    )
 
 
 @check("CloudFront developer guide, Restrictions on Lambda@Edge")

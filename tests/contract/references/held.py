@@ -101,6 +101,8 @@ REFERENCES = (
         "cloudwatch/logDeliverySource:"),
     Reference("resourceArn", "wafv2/webAcl:WebAcl", "arn", "wafv2/"),
     Reference("webAclId", "wafv2/webAcl:WebAcl", "arn", outside=("",)),
+    Reference("origins.vpcOriginConfig.vpcOriginId", "cloudfront/vpcOrigin:VpcOrigin"),
+    Reference("vpcOriginEndpointConfig.arn", "lb/loadBalancer:LoadBalancer", "arn"),
     Reference("origins.originAccessControlId",
         "cloudfront/originAccessControl:OriginAccessControl", outside=("",)),
     *(reference for key in EDGE for reference in (
@@ -207,7 +209,7 @@ def _known_arn(arn: str, arns: set[str], world: World) -> bool:
     services = {service.outputs["name"] for service in world.of("ecs/service:Service")}
     if inner := re.fullmatch(r"task/([^/]+)/\*", part):
         return inner[1] in clusters
-    if inner := re.fullmatch(r"service-revision/([^/]+)/([^/]+)/\*", part):
+    if inner := re.fullmatch(r"service-(?:revision|deployment)/([^/]+)/([^/]+)/\*", part):
         return inner[1] in clusters and inner[2] in services
     # AWS makes and names interfaces, and the group that schedules are in which name none.
     if part in ("network-interface/*", "schedule-group/default"):
