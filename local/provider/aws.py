@@ -1,6 +1,7 @@
 """Calls to the emulated AWS: one client per service and region, errors in one form."""
 
 import json
+import os
 import secrets
 import threading
 import time
@@ -39,6 +40,17 @@ class Creation:
         return cls(operation=operation, what=what, token=token or secrets.token_hex(8))
 
 
+def credentials() -> dict[str, str]:
+    """The emulated account's root, or whose credentials the environment has."""
+    names = {
+        "aws_access_key_id": "OTAKARO_ACCESS_KEY_ID",
+        "aws_secret_access_key": "OTAKARO_SECRET_ACCESS_KEY",
+        "aws_session_token": "OTAKARO_SESSION_TOKEN",
+    }
+    found = {name: os.environ[key] for name, key in names.items() if key in os.environ}
+    return found or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+
 class AwsError(Exception):
     def __init__(self, operation: str, code: str, message: str) -> None:
         super().__init__(f"{operation}: {message} ({code})")
@@ -64,7 +76,7 @@ class Aws:
         self.calls = 0
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
-        self._session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
+        self._session = boto3.Session(**credentials())
         self._thread = threading.local()
 
     @contextmanager
@@ -77,6 +89,8 @@ class Aws:
             self._thread.creation = None
 
     def _say_creation(self, model: Any, params: dict[str, Any], **_: object) -> None:
+        if "OTAKARO_SESSION_TOKEN" in os.environ:
+            params["headers"]["X-Forwarded-Proto"] = "https"  # as a policy sees calls to AWS
         creation: Creation | None = getattr(self._thread, "creation", None)
         if creation is not None and creation.operation == model.name:
             params["headers"][_CREATION] = f"{creation.token} {creation.what}"

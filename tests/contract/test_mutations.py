@@ -11,7 +11,7 @@ from tests.contract.world import World
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "contract.md"
 # How many of the table are caught; more is better, fewer is a gap in the checks.
-FLOOR = 712
+FLOOR = 717
 # Sizes of what the program doesn't use yet; its own test is below.
 UNUSED = {"iam/policy:Policy"}
 
