@@ -155,7 +155,6 @@ def stack(rounds: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {"up": [], "no change": []}
     for _ in range(rounds):
         with opened(STACK) as session:
-            session.give_database()
             times["up"].append(_timed(session.stack.up))
         with opened(STACK) as session:
             times["no change"].append(_timed(session.stack.up))
@@ -200,7 +199,6 @@ def rolls(rounds: int) -> dict[str, list[float]]:
     """From a push's last byte to the new deployment that it brings, the first one cold; then the
     queue's own delay, which lets the records of ECR and ECS settle."""
     with opened(STACK) as session:
-        session.give_database()
         session.stack.up()
     rollout = Rollout.of(STACK)
     repository = rollout.repository("geoserver")

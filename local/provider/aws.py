@@ -76,7 +76,12 @@ class Aws:
         self.calls = 0
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
-        self._session = boto3.Session(**credentials())
+        found = credentials()
+        self._session = boto3.Session(
+            aws_access_key_id=found["aws_access_key_id"],
+            aws_secret_access_key=found["aws_secret_access_key"],
+            aws_session_token=found.get("aws_session_token"),
+        )
         self._thread = threading.local()
 
     @contextmanager

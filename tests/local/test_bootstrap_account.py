@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 import pytest
 from pulumi import automation
 
-from bootstrap.trust import ISSUER, POLICY_CHARACTERS
+from bootstrap.permissions import POLICY_CHARACTERS
+from bootstrap.trust import ISSUER
 from local import cli, database, emulator
 from local.account import HOME_REGION, Account
 from local.process import Engine

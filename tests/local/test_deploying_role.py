@@ -4,7 +4,7 @@ evaluates policies. `tests/iam` asks a simulator of AWS's evaluation for the res
 
 import json
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import boto3
 import pytest
@@ -260,9 +260,8 @@ def test_another_stacks_resources_are_refused(local: Local, role: dict[str, str]
     )
 
     def call(service: str, operation: str, **parameters: str) -> None:
-        getattr(session.client(service, endpoint_url=local.account.endpoint), operation)(
-            **parameters
-        )
+        client: Any = session.client(service, endpoint_url=local.account.endpoint)  # type: ignore[call-overload]
+        getattr(client, operation)(**parameters)
 
     for service, operation, parameters in (
         ("sqs", "create_queue", {"QueueName": "another"}),
