@@ -101,6 +101,11 @@ class Local:
             "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         }
 
+    @property
+    def python_environment(self) -> dict[str, str]:
+        """Return the same for code of the tests, which no command starts without PYTHONPATH."""
+        return {key: value for key, value in self.environment.items() if key != "PYTHONPATH"}
+
     def start(self, *words: str, **environment: str) -> "subprocess.Popen[str]":
         """Begin a command."""
         self._opened = None
