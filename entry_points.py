@@ -16,8 +16,7 @@ _WRAPPERS: Final = Path(__file__).parent / "wrappers"
 _TERRIAMAP: Final = """\
 printf %s "$0" > /tmp/keep_alive.cjs
 export NODE_OPTIONS="--require=/tmp/keep_alive.cjs $NODE_OPTIONS"
-exec /app/entrypoint.sh
-"""
+exec /app/entrypoint.sh"""
 
 
 @dataclass(frozen=True, kw_only=True)
