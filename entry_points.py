@@ -13,11 +13,10 @@ from typing import Final
 
 _WRAPPERS: Final = Path(__file__).parent / "wrappers"
 # The application's repository, terriajs/Dockerfile: USER node, ENTRYPOINT ["/app/entrypoint.sh"].
-_TERRIAMAP: Final = (
-    'printf %s "$0" > /tmp/keep_alive.cjs;'
-    ' export NODE_OPTIONS="--require=/tmp/keep_alive.cjs ${NODE_OPTIONS:-}";'
-    " exec /app/entrypoint.sh"
-)
+_TERRIAMAP: Final = """\
+printf %s "$0" > /tmp/keep_alive.cjs
+export NODE_OPTIONS="--require=/tmp/keep_alive.cjs $NODE_OPTIONS"
+exec /app/entrypoint.sh"""
 
 
 @dataclass(frozen=True, kw_only=True)

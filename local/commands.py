@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,9 @@ def down(arguments: argparse.Namespace) -> None:
     refuse_protected(stack, recorded)
     if recorded:
         with opened(stack) as session:
+            # An interrupted run removes from the state what it retains, and says nothing of it.
+            if (running := emulator.running()) is not None:
+                Memory(running).retain(retained(recorded))
             result = session.run(session.stack.destroy)
         report.counts(result.summary.resource_changes or {}, time.monotonic() - started)
     else:
@@ -94,7 +97,8 @@ def down(arguments: argparse.Namespace) -> None:
             console.note(f"The emulator goes on for the stack {others[0]}")
             return
         memory = Memory(running)
-        kept, left = leftovers(memory.account.holds() - memory.baseline(), recorded)
+        names = memory.retained() | retained(recorded)
+        kept, left = leftovers(memory.account.holds() - memory.baseline(), names)
         for thing in kept:
             console.OUT.print(f"kept on purpose: {thing}", markup=False)
         if left:
@@ -155,20 +159,33 @@ def refuse_protected(stack: str, recorded: Iterable[Mapping[str, Any]]) -> None:
     )
 
 
-def leftovers(
-    held: set[Held], recorded: Iterable[Mapping[str, Any]]
-) -> tuple[list[Held], list[Held]]:
-    """Part what is left into what the stack means to keep and what it should have removed."""
-    meant: set[str] = set()
+def retained(recorded: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The names of what a stack leaves behind when it is destroyed.
+
+    A task definition leaves every revision, the ones before the recorded one, too: it is named
+    without its revision.
+    """
+    names: set[str] = set()
     for resource in recorded:
         inputs = resource.get("inputs") or {}
         if resource.get("retainOnDelete") or inputs.get("skipDestroy"):
             outputs = resource.get("outputs") or {}
-            meant.update(str(outputs[key]) for key in ("arn", "id", "name") if outputs.get(key))
-            meant.add(str(resource.get("id")))
+            keys = ("arn", "arnWithoutRevision", "id", "name")
+            names.update(str(outputs[key]) for key in keys if outputs.get(key))
+            names.add(str(resource.get("id")))
         if inputs.get("finalSnapshotIdentifier") and not inputs.get("skipFinalSnapshot"):
-            meant.add(str(inputs["finalSnapshotIdentifier"]))
-    kept = sorted(thing for thing in held if thing.name in meant)
+            names.add(str(inputs["finalSnapshotIdentifier"]))
+    return names
+
+
+def leftovers(held: set[Held], names: Collection[str]) -> tuple[list[Held], list[Held]]:
+    """Part what is left into what a stack retains, by `names`, and what it should have removed."""
+    kept = sorted(
+        thing
+        for thing in held
+        if thing.name in names
+        or (":task-definition/" in thing.name and thing.name.rpartition(":")[0] in names)
+    )
     return kept, sorted(held - set(kept))
 
 

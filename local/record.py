@@ -197,6 +197,11 @@ class Cloud(Mocks):
 class _Recorder(MockMonitor):
     """Keeps what Pulumi's own mock monitor does not: parents, protection, dependencies."""
 
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """Return a URN that no engine's run before this one gives another stack and project."""
+        _, _, kinds, _ = super().make_urn(parent, type_, name).split("::")
+        return f"urn:pulumi:stack::project::{kinds}::{name}"
+
     def __init__(self, recording: Recording, cloud: Cloud) -> None:
         super().__init__(cloud)
         self._recording = recording

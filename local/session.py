@@ -6,7 +6,7 @@ refreshed before anything else.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -130,11 +130,19 @@ class Memory:
         """What the account held before any stack."""
         return {Held(*entry) for entry in self._read().get("held", [])}
 
+    def retain(self, names: Iterable[str]) -> None:
+        """Remember what a stack leaves behind when it is destroyed."""
+        self._write(self.baseline(), self.retained() | {*names})
+
+    def retained(self) -> set[str]:
+        """The names of what stacks left behind, since the emulator started."""
+        return {*self._read().get("retained", [])}
+
     def seed_zone(self, name: str) -> None:
         """Give the account the hosted zone that a stack looks up."""
         before = self.account.holds()
         if name and self.account.ensure_zone(name):
-            self._write(self.baseline() | (self.account.holds() - before))
+            self._write(self.baseline() | (self.account.holds() - before), self.retained())
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -143,9 +151,10 @@ class Memory:
             return {}
         return content if isinstance(content, dict) else {}
 
-    def _write(self, held: set[Held]) -> None:
+    def _write(self, held: set[Held], retained: Collection[str] = ()) -> None:
         entries = [[thing.kind, thing.region, thing.name] for thing in sorted(held)]
-        self._file.write_text(json.dumps({"boot": self.boot, "held": entries}))
+        content = {"boot": self.boot, "held": entries, "retained": sorted(retained)}
+        self._file.write_text(json.dumps(content))
 
 
 def _recover(session: Session, boot: str) -> None:

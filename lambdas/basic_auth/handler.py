@@ -108,14 +108,14 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         return _refused()
     reads = method == "GET" or method == "HEAD"
     if mode != "open":
+        if reads and uri == "/robots.txt":
+            return _answer("200", "OK", "User-agent: *\nDisallow: /\n")
         if not (
             (mode == "from-map" and (reads or not is_read) and _is_from_map(headers))
             or ("authorization" in headers and _is_known(_value(headers, "authorization")))
             or (method == "OPTIONS" and _is_preflight(headers))
             or (reads and _is_public(uri, host))
         ):
-            if reads and uri == "/robots.txt":
-                return _answer("200", "OK", "User-agent: *\nDisallow: /\n")
             return _unauthorized(_value(headers, "origin"))
         headers.pop("authorization", None)
     if is_ogc and reads:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from . import seams
 from .asgi import App, Message, Receive, Send, gathered, pass_on, read
 from .clients import Clients
-from .errors import rejection
+from .errors import described, rejection
 
 # What is applied in the window, by parameter: the member of ministack's record of a group, of its
 # nodes or of both (ReplicationGroupPendingModifiedValues and PendingModifiedValues of a cache
@@ -57,15 +57,35 @@ class Caches:
         if group is not None and (problem := self._problem(action, asked, group, region)):
             start, content = rejection(*problem)
         else:
-            if group is not None and action == "ModifyReplicationGroup":
-                self._modify((region, name), asked, group)
-                asked = {key: value for key, value in asked.items() if key not in _DEFERRED}
-            elif group is not None and action == "DeleteReplicationGroup":
+            if group is not None and action == "DeleteReplicationGroup":
                 await asyncio.to_thread(self._keep_snapshot, asked, region)
                 self._pending.pop((region, name), None)
-            start, content = await self._upstream(scope, asked)
+            before = self._deferred(group, region)
+            start, content = await gathered(self._app, scope, body)
             if group is not None and action.endswith("ReplicaCount"):
                 seams.list_nodes(self._account, region, group)
+            if group is not None and action == "ModifyReplicationGroup" and start["status"] == 200:
+                # The request is passed on as it was signed; what waits is taken back.
+                for record, values in before:
+                    for member in _DEFERRED.values():
+                        record.pop(member, None)
+                    record.update(values)
+                self._modify((region, name), asked, group)
+                form = {
+                    "Action": "DescribeReplicationGroups",
+                    "Version": "2015-02-02",
+                    "ReplicationGroupId": name,
+                }
+                start, content = await described(
+                    self._app,
+                    self._clients,
+                    scope,
+                    "elasticache",
+                    region,
+                    form,
+                    element="ReplicationGroup",
+                    action=action,
+                )
         await pass_on(send, start, self._shown(content, region))
 
     def apply_pending(self, region: str, name: str) -> None:
@@ -149,8 +169,18 @@ class Caches:
                 ReplicationGroupId=asked["ReplicationGroupId"], SnapshotName=snapshot
             )
 
-    async def _upstream(self, scope: Message, asked: Mapping[str, str]) -> tuple[Message, bytes]:
-        return await gathered(self._app, scope, urllib.parse.urlencode(asked).encode())
+    def _deferred(
+        self, group: dict[str, Any] | None, region: str
+    ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """The records of a group and its nodes, each with its values of what can wait."""
+        if group is None:
+            return []
+        nodes = seams.cache_clusters(self._account, region, group["MemberClusters"])
+        members = {*_DEFERRED.values()}
+        return [
+            (record, {key: value for key, value in record.items() if key in members})
+            for record in (group, *nodes)
+        ]
 
     def _shown(self, content: bytes, region: str) -> bytes:
         """An answer with what waits for the window."""

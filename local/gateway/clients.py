@@ -1,6 +1,7 @@
 """The gateway's own calls of the emulator's API."""
 
 import functools
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -30,6 +31,20 @@ class Clients:
             aws_secret_access_key="test",  # noqa: S106 - any word opens the emulator
             config=Config(user_agent_extra=OWN, proxies={}, inject_host_prefix=False),
         )
+
+    def signed(self, service: str, region: str, form: bytes) -> list[tuple[bytes, bytes]]:
+        """The headers of a form that the gateway posts itself: a signature is of one body only."""
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+
+        kind = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Host": urllib.parse.urlsplit(self.endpoint).netloc,
+        }
+        request = AWSRequest(method="POST", url=f"{self.endpoint}/", headers=kind, data=form)
+        SigV4Auth(Credentials("test", "test"), service, region).add_auth(request)
+        return [(name.lower().encode(), text.encode()) for name, text in request.headers.items()]
 
     def blob(self, repository: str, digest: str) -> bytes:
         """What the registry keeps under a digest; raises OSError when that is nothing."""

@@ -26,7 +26,7 @@ from . import postgresql, seams
 from .asgi import App, Message, Receive, Send, gathered, pass_on, read
 from .background import MOMENT, Background
 from .clients import Clients
-from .errors import rejection
+from .errors import described, rejection
 from .restoration import RESTORATIONS, restoration, source_of
 
 # The statuses that AWS asks for, or does not take.
@@ -96,7 +96,21 @@ class Databases:
             start, content = await gathered(self._app, scope, body)
             if start["status"] == 200 and record is not None:
                 _defer(record, asked, waiting)
-                start, content = await self._described(name, scope, action)
+                form = {
+                    "Action": "DescribeDBInstances",
+                    "Version": "2014-10-31",
+                    "DBInstanceIdentifier": name,
+                }
+                start, content = await described(
+                    self._app,
+                    self._clients,
+                    scope,
+                    "rds",
+                    region,
+                    form,
+                    element="DBInstance",
+                    action=action,
+                )
             if start["status"] == 200 and action in _BECOMES:
                 self._changes(region, name, _BECOMES[action])
         if start["status"] == 200:
@@ -122,17 +136,6 @@ class Databases:
         record["PendingModifiedValues"] = {}
         if minor and record.get("AutoMinorVersionUpgrade"):
             record["EngineVersion"] = minor
-
-    async def _described(self, name: str, scope: Message, action: str) -> tuple[Message, bytes]:
-        """The answer to `action` that shows an instance as it is now."""
-        form = urllib.parse.urlencode(
-            {"Action": "DescribeDBInstances", "Version": "2014-10-31", "DBInstanceIdentifier": name}
-        ).encode()
-        start, content = await gathered(self._app, scope, form)
-        found = re.search(rb"<DBInstance>.*</DBInstance>", content, re.DOTALL)
-        shown = found[0] if found else b""
-        inner = f"<{action}Result>".encode() + shown + f"</{action}Result>".encode()
-        return start, f"<{action}Response>".encode() + inner + f"</{action}Response>".encode()
 
     def clear(self) -> None:
         """Discard all instances."""

@@ -101,6 +101,12 @@ class Local:
             "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         }
 
+    @property
+    def python_environment(self) -> dict[str, str]:
+        """Return the same for code of the tests, which no command of the stack protects."""
+        hostile = {"PYTHONPATH", "AWS_PROFILE", "AWS_ENDPOINT_URL", *_PROXIES}
+        return {key: value for key, value in self.environment.items() if key not in hostile}
+
     def start(self, *words: str, **environment: str) -> "subprocess.Popen[str]":
         """Begin a command."""
         self._opened = None

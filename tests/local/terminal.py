@@ -37,11 +37,13 @@ class Terminal:
         programs.mkdir(exist_ok=True)
         python, root = shlex.quote(sys.executable), shlex.quote(str(ROOT))
         make = shutil.which("make") or "make"
+        path = f"PATH={shlex.quote(os.environ['PATH'])}"
         commands = {
             "aws": f'case "$1 $2" in {"|".join(map(shlex.quote, UNANSWERED))}) exit 0;; esac\n'
             f'exec {shlex.quote(str(_aws_cli()))} "$@"',
-            "pulumi": f'PYTHONPATH={root} exec {python} -m tests.local.page_pulumi "$@"',
-            "make": f'exec {shlex.quote(make)} -C {root} "$@"',
+            # Both find the engine on the PATH, where this `pulumi` would be found again.
+            "pulumi": f'{path} PYTHONPATH={root} exec {python} -m tests.local.page_pulumi "$@"',
+            "make": f'{path} exec {shlex.quote(make)} -C {root} "$@"',
             "dig": "exit 0",  # it would query the Internet
         }
         for name, text in commands.items():

@@ -13,7 +13,7 @@ import yaml
 
 from local import bootstrap, cli, paths, stackfile
 from local.account import Held
-from local.commands import leftovers, refuse_protected
+from local.commands import leftovers, refuse_protected, retained
 from local.errors import LocalError
 from tests.local.stack import ROOT, Local
 
@@ -192,7 +192,17 @@ def test_only_what_the_stack_means_to_keep_may_be_left() -> None:
     snapshot = Held("rds db_snapshots", "ap-southeast-2", "final")
     bucket = Held("s3 buckets", "", "forgotten")
     database = {"id": "db-1", "inputs": {"finalSnapshotIdentifier": "final"}}
-    assert leftovers({snapshot, bucket}, [database]) == ([snapshot], [bucket])
+    assert leftovers({snapshot, bucket}, retained([database])) == ([snapshot], [bucket])
+
+
+def test_every_revision_of_a_task_definition_is_meant_to_stay() -> None:
+    """Those before the recorded one, and of a stack whose removal was cut off."""
+    family = "arn:aws:ecs:ap-southeast-2:123456789012:task-definition/otakaro-local-geoserver"
+    revisions = [Held("ecs task_definitions", "ap-southeast-2", f"{family}:{n}") for n in (1, 2)]
+    other = Held("ecs task_definitions", "ap-southeast-2", f"{family}-other:1")
+    outputs = {"arn": f"{family}:2", "arnWithoutRevision": family}
+    recorded = [{"id": "x", "inputs": {"skipDestroy": True}, "outputs": outputs}]
+    assert leftovers({*revisions, other}, retained(recorded)) == (revisions, [other])
 
 
 def test_a_command_ended_at_once_leaves_no_trace_of_python(local: Local) -> None:

@@ -32,15 +32,18 @@ ASKED_WRONGLY: Final = (
     "cloudfront:DeleteOriginAccessControl",
     "cloudfront:DeleteOriginRequestPolicy",
     "cloudfront:DeleteResponseHeadersPolicy",
+    "cloudfront:DeleteVpcOrigin",
     "cloudfront:GetCachePolicy",
     "cloudfront:GetDistribution",
     "cloudfront:GetOriginAccessControl",
     "cloudfront:GetOriginRequestPolicy",
     "cloudfront:GetResponseHeadersPolicy",
+    "cloudfront:GetVpcOrigin",
     "cloudfront:ListTagsForResource",
     "cloudfront:TagResource",
     "cloudfront:UpdateCachePolicy",
     "cloudfront:UpdateDistribution",
+    "cloudfront:UpdateVpcOrigin",
     "cloudwatch:DeleteAlarms",
     "cloudwatch:DeleteDashboards",
     "cloudwatch:GetDashboard",
@@ -232,25 +235,6 @@ MORE: Final = {
 }
 
 
-def test_it_deploys_changes_and_removes_the_stack(local: Local, role: dict[str, str]) -> None:
-    more = [word for key, value in MORE.items() for word in ("--set", f"{key}={value}")]
-    for words in (("up", *BOUND, *more), ("up", *BOUND), ("down",)):
-        done = local.run(*words, **role)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_what_is_excepted_is_granted_by_the_roles_own_policies() -> None:
-    documents = permissions.look_policies(OURS) | permissions.change_policies(OURS)
-    granted = {
-        action
-        for text in documents.values()
-        for statement in json.loads(text)["Statement"]
-        for action in statement["Action"]
-    }
-    assert {*ASKED_WRONGLY, *UNBOUNDED} <= granted
-    assert not {*STAND_INS} & granted
-
-
 def test_another_stacks_resources_are_refused(local: Local, role: dict[str, str]) -> None:
     session = boto3.Session(
         aws_access_key_id=role["OTAKARO_ACCESS_KEY_ID"],
@@ -273,3 +257,22 @@ def test_another_stacks_resources_are_refused(local: Local, role: dict[str, str]
     ):
         with pytest.raises(ClientError, match="AccessDenied"):
             call(service, operation, **parameters)
+
+
+def test_it_deploys_changes_and_removes_the_stack(local: Local, role: dict[str, str]) -> None:
+    more = [word for key, value in MORE.items() for word in ("--set", f"{key}={value}")]
+    for words in (("up", *BOUND, *more), ("up", *BOUND), ("down",)):
+        done = local.run(*words, **role)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_excepted_is_granted_by_the_roles_own_policies() -> None:
+    documents = permissions.look_policies(OURS) | permissions.change_policies(OURS)
+    granted = {
+        action
+        for text in documents.values()
+        for statement in json.loads(text)["Statement"]
+        for action in statement["Action"]
+    }
+    assert {*ASKED_WRONGLY, *UNBOUNDED} <= granted
+    assert not {*STAND_INS} & granted

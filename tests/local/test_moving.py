@@ -45,7 +45,7 @@ class Old:
         done = subprocess.run(
             [sys.executable, "-m", "tests.local.former", str(folder or self.folder), *words],
             cwd=ROOT,
-            env={**self._local.environment, **self._local.engine_environment},
+            env={**self._local.python_environment, **self._local.engine_environment},
             capture_output=True,
             text=True,
         )

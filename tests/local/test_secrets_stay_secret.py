@@ -143,7 +143,7 @@ def run_code(local: Local, code: str, *words: str, given: str = "") -> str:
     done = subprocess.run(
         [sys.executable, "-c", code, *words],
         cwd=ROOT,
-        env=local.environment,
+        env=local.python_environment,
         input=given,
         capture_output=True,
         text=True,

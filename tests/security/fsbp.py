@@ -18,6 +18,7 @@ Check = Callable[[Recording, Resource], bool]
 VPC = "ec2/vpc:Vpc"
 SUBNET = "ec2/subnet:Subnet"
 INGRESS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+VPC_ORIGIN = "cloudfront/vpcOrigin:VpcOrigin"
 DISTRIBUTION = "cloudfront/distribution:Distribution"
 BALANCER = "lb/loadBalancer:LoadBalancer"
 LISTENER = "lb/listener:Listener"
@@ -125,10 +126,18 @@ def _behaviours(resource: Resource) -> list[dict[str, Any]]:
     return [first, *resource.inputs.get("orderedCacheBehaviors", [])]
 
 
-def _custom_origins(resource: Resource) -> list[dict[str, Any]]:
-    return [
-        o["customOriginConfig"] for o in resource.inputs["origins"] if "customOriginConfig" in o
-    ]
+def _custom_origins(recording: Recording, resource: Resource) -> list[dict[str, Any]]:
+    """The connections to origins other than buckets: a VPC origin has its own resource."""
+    origins = resource.inputs["origins"]
+    found = [o["customOriginConfig"] for o in origins if "customOriginConfig" in o]
+    if any("vpcOriginConfig" in o for o in origins):
+        found += [o.inputs["vpcOriginEndpointConfig"] for o in recording.of(VPC_ORIGIN)]
+    return found
+
+
+def _protocols(origin: dict[str, Any]) -> list[str]:
+    protocols = origin["originSslProtocols"]
+    return list(protocols["items"] if isinstance(protocols, dict) else protocols)
 
 
 def _statements(document: str) -> list[dict[str, Any]]:
@@ -319,7 +328,8 @@ def _uses_waf(recording: Recording, balancer: Resource) -> bool:
 
 
 def _bucket_origins(distribution: Resource) -> list[dict[str, Any]]:
-    return [o for o in distribution.inputs["origins"] if "customOriginConfig" not in o]
+    others = {"customOriginConfig", "vpcOriginConfig"}
+    return [o for o in distribution.inputs["origins"] if not others & o.keys()]
 
 
 def _buckets_exist(recording: Recording, distribution: Resource) -> bool:
@@ -382,10 +392,7 @@ def _controls() -> Iterator[Control]:
     yield control(
         "CloudFront.1",
         DISTRIBUTION,
-        lambda _, d: (
-            len(_custom_origins(d)) == len(d.inputs["origins"])
-            or bool(d.inputs.get("defaultRootObject"))
-        ),
+        lambda _, d: not _bucket_origins(d) or bool(d.inputs.get("defaultRootObject")),
     )
     yield control(
         "CloudFront.3",
@@ -409,12 +416,12 @@ def _controls() -> Iterator[Control]:
     yield control(
         "CloudFront.9",
         DISTRIBUTION,
-        lambda _, d: all(o["originProtocolPolicy"] == "https-only" for o in _custom_origins(d)),
+        lambda r, d: all(o["originProtocolPolicy"] == "https-only" for o in _custom_origins(r, d)),
     )
     yield control(
         "CloudFront.10",
         DISTRIBUTION,
-        lambda _, d: not any("SSLv3" in o["originSslProtocols"] for o in _custom_origins(d)),
+        lambda r, d: not any("SSLv3" in _protocols(o) for o in _custom_origins(r, d)),
     )
     yield control("CloudFront.12", DISTRIBUTION, _buckets_exist)
     yield control(

@@ -27,6 +27,7 @@ from tests.security.fsbp import (
     SERVICES,
     SUBNET,
     TASK,
+    VPC_ORIGIN,
 )
 
 WAIVERS = waivers("Controls that do not pass")
@@ -44,13 +45,13 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     ),
     "CloudFront.8": (Fault(DISTRIBUTION, "viewerCertificate.sslSupportMethod", "vip"),),
     "CloudFront.9": (
-        Fault(DISTRIBUTION, "origins.0.customOriginConfig.originProtocolPolicy", "match-viewer"),
+        Fault(VPC_ORIGIN, "vpcOriginEndpointConfig.originProtocolPolicy", "match-viewer"),
     ),
     "CloudFront.10": (
-        Fault(DISTRIBUTION, "origins.0.customOriginConfig.originSslProtocols", ["SSLv3"]),
+        Fault(VPC_ORIGIN, "vpcOriginEndpointConfig.originSslProtocols.items", ["SSLv3"]),
     ),
-    "CloudFront.12": (Fault(DISTRIBUTION, "origins.0.customOriginConfig"),),
-    "CloudFront.13": (Fault(DISTRIBUTION, "origins.0.customOriginConfig"),),
+    "CloudFront.12": (Fault(DISTRIBUTION, "origins.0.vpcOriginConfig"),),
+    "CloudFront.13": (Fault(DISTRIBUTION, "origins.0.vpcOriginConfig"),),
     "CloudFront.15": (Fault(DISTRIBUTION, "viewerCertificate.minimumProtocolVersion", "TLSv1"),),
     "CloudFront.16": (Fault(DISTRIBUTION, "origins.0.domainName", "x.lambda-url.example"),),
     "EC2.2": (Fault("ec2/defaultSecurityGroup:DefaultSecurityGroup"),),
@@ -88,13 +89,14 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "EFS.6": (Fault(SUBNET, "mapPublicIpOnLaunch", True),),
     "EFS.7": (Fault("efs/backupPolicy:BackupPolicy", "backupPolicy.status", "DISABLED"),),
     "EFS.8": (Fault(DISK, "encrypted", False),),
-    "ELB.1": (Fault(LISTENER, "defaultActions.0.type", "forward"),),
+    "ELB.1": (Fault(LISTENER, "protocol", "HTTP"),),
     "ELB.4": (Fault(BALANCER, "dropInvalidHeaderFields", False),),
     "ELB.5": (Fault(BALANCER, "accessLogs"),),
     "ELB.6": (Fault(BALANCER, "enableDeletionProtection", False),),
     "ELB.12": (Fault(BALANCER, "desyncMitigationMode", "monitor"),),
     "ELB.13": (Fault(SUBNET, "availabilityZone", "ap-southeast-2a"),),
     # Weaker than the `Res` one, and in the older list of recommended policies only.
+    "ELB.18": (Fault(LISTENER, "protocol", "HTTP"),),
     "ELB.17": (Fault(LISTENER, "sslPolicy", "ELBSecurityPolicy-TLS13-1-2-2021-06"),),
     "ElastiCache.1": (Fault(REDIS, "snapshotRetentionLimit", 0),),
     "ElastiCache.2": (Fault(REDIS, "autoMinorVersionUpgrade", False),),

@@ -32,6 +32,9 @@ class Rds:
 
     exceptions = SimpleNamespace(DBInstanceNotFoundFault=MissingError)
 
+    def signed(self, *_: object) -> list[tuple[bytes, bytes]]:
+        return []
+
     def __init__(self) -> None:
         self.status = "available"
         self.record: dict[str, Any] = {"BackupRetentionPeriod": 7, "EngineVersion": "17.6"}
