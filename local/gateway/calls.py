@@ -22,6 +22,9 @@ class Request:
     asked: dict[str, Any]
 
 
+Mend = Callable[[Request, Answer], Awaitable[None]]
+
+
 class Refused(Exception):  # noqa: N818 - AWS's codes are the names of errors
     """What AWS would not do: its code, and why."""
 
@@ -42,20 +45,32 @@ class Part:
     """Answers instead of ministack, from what is asked and the region; may raise Refused."""
     checks: dict[Key, Callable[[Request], Awaitable[None]]] = field(default_factory=dict)
     """Raises Refused for what ministack is not even asked to do."""
-    mends: dict[Key, Callable[[Request, Answer], Awaitable[None]]] = field(default_factory=dict)
+    mends: dict[Key, Mend] = field(default_factory=dict)
     """Changes ministack's answer, to the gateway's own requests, too."""
     follows: dict[Key, Callable[[Request, Answer], None]] = field(default_factory=dict)
     """Does what AWS does besides answering, after a success."""
 
     @classmethod
     def union(cls, *parts: "Part") -> "Part":
-        """All of these together."""
+        """All of these together; several change one answer in their order."""
+        mends: dict[Key, Mend] = {}
+        for part in parts:
+            for key, mend in part.mends.items():
+                mends[key] = _in_order(mends[key], mend) if key in mends else mend
         return cls(
             answers={key: done for part in parts for key, done in part.answers.items()},
             checks={key: done for part in parts for key, done in part.checks.items()},
-            mends={key: done for part in parts for key, done in part.mends.items()},
+            mends=mends,
             follows={key: done for part in parts for key, done in part.follows.items()},
         )
+
+
+def _in_order(first: Mend, second: Mend) -> Mend:
+    async def both(request: Request, said: Answer) -> None:
+        await first(request, said)
+        await second(request, said)
+
+    return both
 
 
 async def beside(app: App, request: Request, action: str, **asked: Any) -> Answer:

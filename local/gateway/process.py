@@ -33,6 +33,7 @@ def run() -> None:
     )
     seams.listen(gateway.metrics.take)
     seams.alarms(gateway.scaling.alarmed)
+    seams.spare_tasks(gateway.protection.is_protected)
     os.environ["PYTHONPATH"] = str(RESOLVER)  # of the functions, which inherit it
     asyncio.run(serve(gateway, config))
 

@@ -56,6 +56,17 @@ def keep_prefix_lists() -> None:
     _replace(ec2, "_parse_ip_permissions", whole)
 
 
+def spare_tasks(is_protected: Callable[[str], bool]) -> None:
+    """Have ECS's scheduler of services leave protected tasks alone. StopTask does not come by."""
+    ecs = _service("ecs")
+    stop = ecs._stop_task
+
+    def spared(asked: dict[str, Any]) -> object:
+        return None if is_protected(asked["task"]) else stop(asked)
+
+    _replace(ecs, "_stop_task", spared)
+
+
 def alarms(take: Callable[[str, str], None]) -> None:
     """Tell `take` of each action of an alarm that goes into ALARM: the region and the action's ARN.
 

@@ -23,6 +23,7 @@ from .metrics import Metrics
 from .names import NAMES, Names
 from .origins import PATH, Origins
 from .parameters import Parameters
+from .protection import Protection
 from .redrive import Redrive
 from .registry import Images
 from .scaling import Scaling
@@ -71,8 +72,10 @@ class Gateway:
         self.scaling = Scaling(account, clients, self._background, self._deployments.resize)
         self.metrics = Metrics(clients, self._background)
         self._names = Names(clients, region)
+        self.protection = Protection(app, clients, self._background)
         self._part = Part.union(
             self._deployments.part,
+            self.protection.part,
             self._images.part,
             Parameters(account, self.bus).part,
             self.scaling.part,
@@ -141,6 +144,7 @@ class Gateway:
                 self._interfaces.clear()
                 self._deliveries.clear()
                 self._origins.clear()
+                self.protection.clear()
                 self._schedules.clear()
                 self.scaling.clear()
 

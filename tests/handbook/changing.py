@@ -8,7 +8,7 @@ from local.record import ROOT
 from tests.handbook.pages import Code, Page
 from tests.handbook.shell import ELLIPSIS, Command, commands, script
 
-PAGES = ("runbooks/*.md", "operate.md", "restore.md", "upgrades.md")
+PAGES = ("runbooks/*.md", "operate.md", "restore.md", "upgrades.md", "destroy.md")
 _SHELL = {"", "sh", "bash", "console"}
 _NAMED = re.compile(r"(?:[A-Z_]+=\S+ )*(aws|pulumi|make|git) [a-z-]")
 # What reads, prints or opens a prompt, by the first words of a command.

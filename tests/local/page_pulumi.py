@@ -21,7 +21,7 @@ from local.errors import LocalError
 from local.session import opened
 from local.workspace import forget_the_users_cloud, passphrase
 
-_UPDATES = ("up", "preview", "refresh")
+_UPDATES = ("up", "preview", "refresh", "destroy")
 _ELEMENT = re.compile(r"(?P<key>[\w:]+)\[(?P<index>\d+)\]")
 
 

@@ -5,6 +5,7 @@ order: what a page's block leaves is what the next one finds.
 """
 
 import json
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -637,6 +638,72 @@ def nothing_was_lost(site: Site) -> None:
     assert len(site.local.resources()) == len(site.notes["before"])
 
 
+# -- destroying
+
+
+def protect(site: Site, *, enabled: bool) -> str:
+    """Begin or end the protection of the worker's task, as a worker does around a job."""
+    if enabled:
+        until(lambda: site.service("backend-celery")["runningCount"] > 0)
+        a_task(site)
+    task = str(site.notes["task"])
+    said = site.aws("ecs").update_task_protection(
+        cluster=CLUSTER, tasks=[task], protectionEnabled=enabled
+    )
+    assert said["failures"] == []
+    return task
+
+
+def a_busy_worker(site: Site) -> None:
+    """Have the worker run a job that ends in a few seconds."""
+    protect(site, enabled=True)
+
+    def end() -> None:
+        until(lambda: site.service("backend-celery")["desiredCount"] == 0)
+        time.sleep(2)
+        site.notes["busy"] = site.service("backend-celery")["runningCount"]
+        protect(site, enabled=False)
+
+    site.notes["job"] = threading.Thread(target=end)
+    site.notes["job"].start()
+
+
+def the_job_ended_first(site: Site) -> None:
+    site.notes["job"].join()
+    assert site.notes["busy"] == 1
+    assert site.service("backend-celery")["runningCount"] == 0
+
+
+def nothing_is_protected(site: Site) -> None:
+    assert not any(each.get("protect") for each in site.local.resources())
+    assert site.instance(site.notes["restored"])["DeletionProtection"] is False
+
+
+def a_worker_that_hangs(site: Site) -> str:
+    site.terminal.run("make start SERVICE=backend-celery ACCOUNT=aws")
+    return protect(site, enabled=True)
+
+
+def it_is_stopped(site: Site) -> None:
+    found = site.aws("ecs").describe_tasks(cluster=CLUSTER, tasks=[site.notes["task"]])
+    assert [each["lastStatus"] for each in found["tasks"]] == ["STOPPED"]
+
+
+def destroyed_too_early(site: Site) -> None:
+    """The worker runs a job: its service stays, and the same command continues later."""
+    protect(site, enabled=True)
+    with pytest.raises(AssertionError, match="DRAINING"):
+        site.terminal.run("pulumi destroy")
+    assert site.service("backend-celery")["status"] == "DRAINING"
+    assert site.local.resources("aws:ecs/cluster:Cluster")
+    protect(site, enabled=False)
+
+
+def destroyed(site: Site) -> None:
+    assert site.local.resources() == []
+    assert site.instances() == set()
+
+
 def nothing_to_do(site: Site) -> bool:
     """Return whether a preview, with the settings so far, finds nothing to change."""
     site.terminal.run("pulumi preview")
@@ -856,6 +923,24 @@ STEPS = (
         before=a_lost_state,
         then=nothing_was_lost,
     ),
+    Step(
+        page="destroy.md",
+        at="make stop SERVICE=backend-celery ACCOUNT=aws",
+        before=a_busy_worker,
+        then=the_job_ended_first,
+    ),
+    Step(
+        page="destroy.md",
+        at="pulumi config set protectData false",
+        then=nothing_is_protected,
+    ),
+    Step(
+        page="destroy.md",
+        at="aws ecs stop-task",
+        instead={"--task ID": lambda site: f"--task {a_worker_that_hangs(site)}"},
+        then=it_is_stopped,
+    ),
+    Step(page="destroy.md", at="pulumi destroy", before=destroyed_too_early, then=destroyed),
 )
 # Changing commands that no step runs, by their beginning, and why.
 LEFT: Mapping[str, str] = {
@@ -875,6 +960,8 @@ LEFT: Mapping[str, str] = {
     "make sleep ACCOUNT=aws": "`make sleep` is run, and another command with ACCOUNT=aws",
     "make up STACK=production": "it is how these tests begin",
     "make reset": "the page says to leave it out",
+    "aws ec2 delete-network-interface": "Lambda's interfaces go by themselves on the emulated AWS",
+    "make down": "every module here ends with it",
 }
 # Blocks that other modules run, and which.
 ELSEWHERE = (

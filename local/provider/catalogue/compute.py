@@ -10,6 +10,8 @@ from local.provider.lifecycle import Steps, Type
 from local.provider.parts import Call, Change, Context, Name, Scope, Seen, Tagging, When, op
 from local.provider.wire import UNKNOWN
 
+DRAINED = 20.0  # s; 20 minutes in the official provider (ecs/service.go, Timeouts)
+
 
 class Function(Type):
     """Publishing makes a version; the outputs then name the newest one."""
@@ -67,11 +69,30 @@ class TaskDefinition(Type):
 
 class Service(Type):
     def prepare(self, step: Call, request: dict[str, Any], scope: Scope) -> dict[str, Any]:
-        if step.op == "UpdateService" and scope.get("forceNewDeployment"):
+        updates = step.op == "UpdateService" and step not in self.deletes
+        if updates and scope.get("forceNewDeployment"):
             request["forceNewDeployment"] = True
         if step is self.create:
             request.setdefault("desiredCount", 0)
         return request
+
+    def unmake(self, id_: str, olds: Scope, context: Context) -> None:
+        """Drain the service, delete it, and wait until its tasks have stopped
+        (ecs/service.go:resourceServiceDelete)."""
+        scope, force = context.scope(olds, id=id_), olds.get("forceDelete") is True
+        seen = self.look(scope, context)
+        if seen is None:
+            return
+        drain, delete = self.deletes
+        if seen.members["status"] != "DRAINING" and not force:
+            self.ask(drain, scope, context)
+        self.call(delete, {**self.request(delete, {}, scope), "force": force}, context)
+        deadline = time.monotonic() + DRAINED
+        while self.look(scope, context) is not None:
+            if time.monotonic() > deadline:
+                told = f"waiting for ECS Service ({id_}) delete: last state: 'DRAINING'"
+                raise AwsError("ecs:DeleteService", "Timeout", told)
+            time.sleep(0.5)
 
 
 class Namespace(Type):
@@ -298,7 +319,7 @@ TYPES: Mapping[str, Type] = {
     "aws:ecs/service:Service": Service(
         "ecs", op("CreateService"), key="service cluster={cluster?}", id="service.serviceArn",
         read=(op("DescribeServices", "services[0]"),), gone="status=='INACTIVE'",
-        delete=(op("DeleteService", force=True),), nouns="service",
+        delete=(op("UpdateService", desiredCount=0), op("DeleteService")), nouns="service",
         names="""
             networkConfiguration=networkConfiguration.awsvpcConfiguration iamRole=role
             loadBalancers.elbName=loadBalancerName orderedPlacementStrategies=placementStrategy
