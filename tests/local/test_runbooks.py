@@ -554,6 +554,8 @@ def released(site: Site) -> None:
 def restored(site: Site) -> None:
     (new,) = site.instances() - {INSTANCE}
     site.notes["restored"] = new
+    logs = site.aws("logs").describe_log_groups(logGroupNamePrefix=f"/aws/rds/instance/{INSTANCE}/")
+    assert len(logs["logGroups"]) == 2
     assert site.instance()["DeletionProtection"] is True
     assert site.instance(new)["StorageEncrypted"] is True
     site.terminal.run("pulumi up")
@@ -610,20 +612,44 @@ def old_files(site: Site) -> None:
 
 
 def a_damaged_state(site: Site) -> None:
+    """Keep the state in a bucket, as production does, and damage it there."""
     s3 = site.local.account.client("s3")
     bucket, key = f"{PREFIX}-pulumi-state", ".pulumi/stacks/otakaro/production.json"
-    place = {"Bucket": bucket, "Key": key}
     region = {"LocationConstraint": s3.meta.region_name}
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=region)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    site.notes["version"] = s3.put_object(**place, Body=site.local.state().encode())["VersionId"]
-    s3.put_object(**place, Body=b"{")
-    site.notes["object"] = place
+    there = {
+        "PULUMI_BACKEND_URL": (
+            f"s3://{bucket}?endpoint=127.0.0.1:{site.local.port}&disableSSL=true"
+            f"&s3ForcePathStyle=true&region={s3.meta.region_name}"
+        ),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    copy = str(site.local.folder / "copy.json")
+    stack = ("--stack", STACK)
+    site.local.pulumi("stack", "export", *stack, "--file", copy)
+    site.local.pulumi("stack", "init", STACK, "--secrets-provider", "passphrase", **there)
+    site.local.pulumi("stack", "import", *stack, "--file", copy, **there)
+    site.notes["there"] = there
+    site.notes["state"] = shown_state(site)
+    s3.put_object(Bucket=bucket, Key=key, Body=b"{")
+    versions = s3.list_object_versions(Bucket=bucket, Prefix=key)["Versions"]
+    site.notes["version"] = next(
+        each["VersionId"] for each in versions if each["Key"] == key and not each["IsLatest"]
+    )
+
+
+def shown_state(site: Site) -> dict[str, Any]:
+    """Return what the engine has in the bucket."""
+    shown = ("stack", "export", "--show-secrets", "--stack", STACK)
+    state: dict[str, Any] = json.loads(site.local.pulumi(*shown, **site.notes["there"]))
+    return state
 
 
 def the_state_before(site: Site) -> None:
-    body = site.aws("s3").get_object(**site.notes["object"])["Body"].read()
-    assert len(json.loads(body)["checkpoint"]["latest"]["resources"]) > 200
+    assert shown_state(site) == site.notes["state"]
+    assert len(site.notes["state"]["deployment"]["resources"]) > 200
 
 
 def a_lost_state(site: Site) -> None:
