@@ -69,6 +69,8 @@ class Pattern:
     # where it has such a tag at all; "condition", as `conditions` say; "nothing".
     by: Literal["name", "tag", "loose", "condition", "nothing"] = "name"
     conditions: Conditions | None = None
+    # In a statement of its own: an ARN of the service's other types would match, too.
+    apart: bool = False
 
 
 def _named(service: str, *names: str, regional: bool = True) -> Pattern:
@@ -201,6 +203,8 @@ RESOURCES: Final[Mapping[str, Pattern]] = {
     "ssm:parameter": _named("ssm", "parameter/$/*"),
     "wafv2:webacl": _named("wafv2", "global/webacl/$-*", "regional/webacl/$-*"),
 }
+# The only object that the program writes is the page for outages; the others are access logs.
+_READ: Final = {"s3:object": Pattern(arns=("arn:aws:s3:::$-maintenance-*/*",), apart=True)}
 # Edge functions have log groups in the Regions of their callers.
 _EVERYWHERE: Final = frozenset({"logs:DescribeLogGroups"})
 # A call in one of these Regions.
@@ -241,7 +245,7 @@ def writing_state(bucket: Output[str]) -> Output[str]:
 
 def look_policies(stack: Stack) -> dict[str, str]:
     """Return the policies to read what the program's resources are, not what they hold."""
-    return _packed("look", _statements(stack, DERIVED.read))
+    return _packed("look", _statements(stack, DERIVED.read, {**RESOURCES, **_READ}))
 
 
 def change_policies(stack: Stack) -> dict[str, str]:
@@ -340,7 +344,7 @@ def _statements(
             # would be open to the same call as existing ones.
             place = resource if conditions is _HERE else f"{pattern.by} {kind} {conditions}"
             if conditions is None or pattern.by == "loose":
-                place = pattern.by
+                place = resource if pattern.apart else pattern.by
             _grant(granted, (service, place), actions, arns, conditions)
     merged: dict[tuple[frozenset[str], str], tuple[set[str], Conditions | None]] = {}
     for allowed, found, conditions in granted.values():

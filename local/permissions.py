@@ -122,6 +122,9 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
         *("ec2:DescribeAccountAttributes", "ec2:DescribeAddresses", "ec2:DescribeSubnets"),
         *("ec2:DescribeInternetGateways", "ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"),
     ),
+    # S3 API reference, DeleteObjects: the provider empties a bucket version by version
+    # (s3/delete.go:deletePageOfObjectVersions).
+    "aws_s3_bucket": ("s3:DeleteObjectVersion",),
     # Cloud Map developer guide, "AWS Cloud Map API permissions": its zone is the caller's.
     "aws_service_discovery_instance": (
         *("route53:ChangeResourceRecordSets", "route53:GetHostedZone"),

@@ -153,34 +153,35 @@ def test_no_other_region_is_changed(simulator: Simulator, changes: Answered) -> 
 
 
 # What would show content, or others' secrets, to whoever previews.
-_CONTENT: Final = {
-    "cloudfront:GetDistribution": f"arn:aws:cloudfront::{ACCOUNT}:distribution/EOTHER",
-    "cloudfront:GetDistributionConfig": f"arn:aws:cloudfront::{ACCOUNT}:distribution/EOTHER",
-    "ecr:BatchGetImage": f"arn:aws:ecr:{HERE}:repository/otakaro-dt-backend-ecr",
-    "ecs:ExecuteCommand": f"arn:aws:ecs:{HERE}:task/otakaro-dt-ecs/0123",
-    "iam:GetRolePolicy": f"arn:aws:iam::{ACCOUNT}:role/another",
-    "kms:Decrypt": f"arn:aws:kms:{HERE}:key/any",
-    "lambda:GetFunction": f"arn:aws:lambda:{HERE}:function:another",
-    "lambda:GetFunctionConfiguration": f"arn:aws:lambda:{HERE}:function:another",
-    "lambda:InvokeFunction": f"arn:aws:lambda:{HERE}:function:otakaro-dt-rollout",
-    "lambda:ListVersionsByFunction": f"arn:aws:lambda:{HERE}:function:another",
-    "logs:FilterLogEvents": f"arn:aws:logs:{HERE}:log-group:/ecs/otakaro-dt-terriamap",
-    "logs:GetLogEvents": f"arn:aws:logs:{HERE}:log-group:/ecs/otakaro-dt-x:log-stream:one",
-    "s3:GetObject": "arn:aws:s3:::another/object",
-    "secretsmanager:GetSecretValue": f"arn:aws:secretsmanager:{HERE}:secret:any-abcdef",
-    "sns:GetTopicAttributes": f"arn:aws:sns:{HERE}:another",
-    "sqs:GetQueueAttributes": f"arn:aws:sqs:{HERE}:another",
-    "sqs:ReceiveMessage": f"arn:aws:sqs:{HERE}:otakaro-dt-rollout-images.fifo",
-    "ssm:GetParameter": f"arn:aws:ssm:{HERE}:parameter/another/SECRET",
-    "ssm:GetParameterHistory": f"arn:aws:ssm:{HERE}:parameter/otakaro-dt/NIWA_API_KEY",
-    "ssm:GetParametersByPath": f"arn:aws:ssm:{HERE}:parameter/otakaro-dt",
-}
+_CONTENT: Final = (
+    ("cloudfront:GetDistribution", f"arn:aws:cloudfront::{ACCOUNT}:distribution/EOTHER"),
+    ("cloudfront:GetDistributionConfig", f"arn:aws:cloudfront::{ACCOUNT}:distribution/EOTHER"),
+    ("ecr:BatchGetImage", f"arn:aws:ecr:{HERE}:repository/otakaro-dt-backend-ecr"),
+    ("ecs:ExecuteCommand", f"arn:aws:ecs:{HERE}:task/otakaro-dt-ecs/0123"),
+    ("iam:GetRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/another"),
+    ("kms:Decrypt", f"arn:aws:kms:{HERE}:key/any"),
+    ("lambda:GetFunction", f"arn:aws:lambda:{HERE}:function:another"),
+    ("lambda:GetFunctionConfiguration", f"arn:aws:lambda:{HERE}:function:another"),
+    ("lambda:InvokeFunction", f"arn:aws:lambda:{HERE}:function:otakaro-dt-rollout"),
+    ("lambda:ListVersionsByFunction", f"arn:aws:lambda:{HERE}:function:another"),
+    ("logs:FilterLogEvents", f"arn:aws:logs:{HERE}:log-group:/ecs/otakaro-dt-terriamap"),
+    ("logs:GetLogEvents", f"arn:aws:logs:{HERE}:log-group:/ecs/otakaro-dt-x:log-stream:one"),
+    ("s3:GetObject", "arn:aws:s3:::another/object"),
+    ("s3:GetObject", "arn:aws:s3:::otakaro-dt-access-logs-1a2b3c/AWSLogs/any.gz"),
+    ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{HERE}:secret:any-abcdef"),
+    ("sns:GetTopicAttributes", f"arn:aws:sns:{HERE}:another"),
+    ("sqs:GetQueueAttributes", f"arn:aws:sqs:{HERE}:another"),
+    ("sqs:ReceiveMessage", f"arn:aws:sqs:{HERE}:otakaro-dt-rollout-images.fifo"),
+    ("ssm:GetParameter", f"arn:aws:ssm:{HERE}:parameter/another/SECRET"),
+    ("ssm:GetParameterHistory", f"arn:aws:ssm:{HERE}:parameter/otakaro-dt/NIWA_API_KEY"),
+    ("ssm:GetParametersByPath", f"arn:aws:ssm:{HERE}:parameter/otakaro-dt"),
+)
 
 
 def test_a_preview_reads_no_content_of_others(simulator: Simulator) -> None:
     requests = [
         _request("look", action, arn, {"aws:RequestedRegion": REGION}, tuple(LOOK))
-        for action, arn in _CONTENT.items()
+        for action, arn in _CONTENT
     ]
     assert told(answered(simulator, requests), allowed=True) == set()
 
