@@ -27,7 +27,7 @@ _ALL_VIEWER: Final = "216adef6-5c7f-47e4-b989-5492eafa07d3"
 
 _ALL_METHODS: Final = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
 _READ: Final = ["GET", "HEAD"]
-# Seconds that an origin's failure is remembered; CloudFront's own default is ten.
+# Seconds that an error of GeoServer is cached; CloudFront's own default is ten.
 _ERROR_SECONDS: Final = 2
 _ORIGIN_TLS: Final = ["TLSv1.2"]
 # What an origin answers that is down, and what CloudFront answers for one that doesn't.
@@ -468,7 +468,7 @@ class Distribution(ComponentResource):
                 ],
             },
             ordered_cache_behaviors=_behaviours(args),
-            custom_error_responses=_errors(args.maintenance),
+            custom_error_responses=_errors(args),
             restrictions={"geo_restriction": {"restriction_type": "none"}},
             viewer_certificate={
                 "acm_certificate_arn": args.certificate_arn,
@@ -562,16 +562,20 @@ def _behaviours(
     return behaviours
 
 
-def _errors(page: MaintenancePage | None) -> list[cloudfront.DistributionCustomErrorResponseArgs]:
-    """Failures are forgotten soon, and for visitors of the map put in words."""
+def _errors(args: DistributionArgs) -> list[cloudfront.DistributionCustomErrorResponseArgs]:
+    """Return how long errors are cached, and the page that the map's visitors get for an outage.
+
+    They are cached without the query string where nothing else is ("Control how long CloudFront
+    caches errors"), so only tiles, whose errors many visitors share, have a time.
+    """
+    page = args.maintenance
     return [
         cloudfront.DistributionCustomErrorResponseArgs(
             error_code=code,
-            error_caching_min_ttl=_ERROR_SECONDS,
+            error_caching_min_ttl=_ERROR_SECONDS if args.caching == "tiles" else 0,
             response_code=503 if page and code in _DOWN else None,
             response_page_path=page.PATH if page and code in _DOWN else None,
         )
-        # 404 is remembered as well ("How CloudFront caches HTTP 4xx and 5xx status codes"): a file,
-        # or a layer's tiles, that were published a moment later.
-        for code in (404, 500, *_DOWN)
+        # Those that CloudFront caches whatever the origin says, where that can be configured.
+        for code in (404, 414, 500, 501, *_DOWN)
     ]

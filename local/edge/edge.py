@@ -175,19 +175,17 @@ class Edge:
             kept = None
         response, original = self._fetched(visit, kept.validators() if kept else Headers())
         now = cache.clock()
-        errors = visit.distribution.errors
         if kept is not None and original.status == 304:
             kept = _confirmed(kept, original.headers, behaviour, now)
             cache.put(key, kept)
             return _from_cache(kept, request, now, "RefreshHit from cloudfront")
         if kept is not None and original.status >= 500:
             # "How CloudFront processes errors": what has expired is better than an error.
-            wait = keeping.error_seconds(original.status, original.headers, errors)
-            cache.put(key, replace(kept, again=now + (wait or 0)))
+            cache.put(key, replace(kept, again=now + (_remembered(visit, original, now) or 0)))
             return _from_cache(kept, request, now, _HIT)
         is_error = original.status >= 400
         if is_error:
-            seconds = keeping.error_seconds(original.status, original.headers, errors)
+            seconds = _remembered(visit, original, now)
         else:
             seconds = keeping.seconds(original.status, original.headers, behaviour.cache, now)
         if seconds is None:
@@ -288,6 +286,11 @@ def _passed_on(headers: Headers, behaviour: Behaviour) -> Headers:
         ]
         headers = headers.set("Vary", ", ".join(kept)) if kept else headers.without("vary")
     return headers
+
+
+def _remembered(visit: Visit, error: Response, now: float) -> int | None:
+    errors, policy = visit.distribution.errors, visit.behaviour.cache
+    return keeping.error_seconds(error.status, error.headers, errors, policy, now)
 
 
 def _confirmed(kept: Kept, told: Headers, behaviour: Behaviour, now: float) -> Kept:

@@ -11,9 +11,12 @@ from local.edge.policies import CachePolicy
 
 # Kept whatever they say, and kept if they say how long ("How CloudFront processes HTTP 4xx and 5xx
 # status codes from your origin").
-ALWAYS: Final = frozenset({404, 414, 500, 501, 502, 503, 504})
+ALWAYS: Final = frozenset({404, 410, 414, 500, 501, 502, 503, 504})
 IF_TOLD: Final = frozenset({400, 403, 405, 412, 415})
-_KEPT: Final = frozenset({200, 203, 300, 301, 302, 307, 308, 410})
+# Not kept if they say so ("Control how long CloudFront caches errors"); others ignore it.
+UNLESS_TOLD: Final = frozenset({404, 410, 414, 501})
+_NOT: Final = frozenset({"no-store", "no-cache", "private"})
+_KEPT: Final = frozenset({200, 203, 300, 301, 302, 307, 308})
 _DIRECTIVE: Final = re.compile(r'([a-z-]+)(?:\s*=\s*"?([^",]*)"?)?')
 
 
@@ -22,12 +25,13 @@ def directives(headers: Headers) -> dict[str, str]:
     return dict(_DIRECTIVE.findall(headers.get("cache-control").lower()))
 
 
-def _told(said: Mapping[str, str]) -> int | None:
-    """Seconds that Cache-Control gives, shared caches first; None without a number."""
+def _told(headers: Headers, now: float) -> int | None:
+    """Seconds that Cache-Control gives, shared caches first, or else Expires; None without."""
+    said = directives(headers)
     for name in ("s-maxage", "max-age"):
         if said.get(name, "").strip().isdecimal():
             return int(said[name])
-    return None
+    return _until(expires, now) if (expires := headers.get("expires")) else None
 
 
 def seconds(status: int, headers: Headers, policy: CachePolicy, now: float) -> int | None:
@@ -38,24 +42,31 @@ def seconds(status: int, headers: Headers, policy: CachePolicy, now: float) -> i
     if status not in _KEPT or policy.max_ttl == 0:
         return None
     said = directives(headers)
-    if {"no-store", "no-cache", "private"} & set(said):
+    if _NOT & set(said):
         if policy.min_ttl == 0 and {"no-store", "private"} & set(said):
             return None
         return policy.min_ttl
-    told = _told(said)
-    if told is None and (expires := headers.get("expires")):
-        told = _until(expires, now)
+    told = _told(headers, now)
     if told is None:
         return max(policy.min_ttl, policy.default_ttl)
     return max(policy.min_ttl, min(told, policy.max_ttl))
 
 
-def error_seconds(status: int, headers: Headers, errors: Mapping[int, ErrorResponse]) -> int | None:
-    """How long an error is remembered; None when it isn't."""
+def error_seconds(
+    status: int,
+    headers: Headers,
+    errors: Mapping[int, ErrorResponse],
+    policy: CachePolicy,
+    now: float,
+) -> int | None:
+    """How long an error is remembered ("Control how long CloudFront caches errors"); None when it
+    isn't."""
+    if status in UNLESS_TOLD and _NOT & set(directives(headers)):
+        return None
     least = errors[status].ttl if status in errors else ERROR_TTL
-    told = _told(directives(headers))
+    told = _told(headers, now)
     if status in ALWAYS or (status in IF_TOLD and told is not None):
-        return max(least, told or 0) or None
+        return max(least, min(told or 0, policy.max_ttl)) or None
     return None
 
 

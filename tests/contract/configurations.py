@@ -147,10 +147,7 @@ def mended(config: Mapping[str, str], told: Sequence[str]) -> dict[str, str]:
 
 def settled(config: Mapping[str, str]) -> dict[str, str]:
     """The nearest configuration that the settings accept: their own commands lead there."""
-    zone = config["otakaro:dnsZone"]
-    config = {
-        key: re.sub(r"\{fill-(\d+)\}", partial(_filled, zone), text) for key, text in config.items()
-    }
+    config = filled(config)
     for _ in range(9):
         told = problems(config)
         if not told:
@@ -159,12 +156,69 @@ def settled(config: Mapping[str, str]) -> dict[str, str]:
     raise AssertionError(f"the commands do not lead to what is accepted: {told}")
 
 
+def filled(config: Mapping[str, str]) -> dict[str, str]:
+    """The configuration with hosts as long as its values ask for, within its zone."""
+    zone = config["otakaro:dnsZone"]
+    return {
+        key: re.sub(r"\{fill-(\d+)\}", partial(_filled, zone), text) for key, text in config.items()
+    }
+
+
 def _filled(zone: str, length: re.Match[str]) -> str:
     """A host of that length within the zone."""
     room, labels = int(length[1]) - len(zone), ""
     while len(labels) + 64 < room:
         labels += "h" * 61 + "."
     return labels + "h" * (room - len(labels) - 1) + f".{zone}"
+
+
+Pair = tuple[tuple[str, str], tuple[str, str]]  # a value of one key, and one of another
+
+
+def pairs() -> set[Pair]:
+    """Any two values of any two keys."""
+    return {
+        ((one, a), (two, b))
+        for one, two in combinations(sorted(domains()), 2)
+        for a in domains()[one].values
+        for b in domains()[two].values
+    }
+
+
+def refused(pair: Pair) -> bool:
+    """Whether the settings refuse two values together, with production's other ones."""
+    return bool(problems(filled({**configuration("production"), **dict(pair)})))
+
+
+def held(config: Mapping[str, str], wanted: set[Pair]) -> set[Pair]:
+    """Those of the pairs that a configuration has."""
+    zone = {"otakaro:dnsZone": config["otakaro:dnsZone"]}
+    own = {
+        (key, value)
+        for key, domain in domains().items()
+        for value in domain.values
+        if filled({**zone, key: value})[key] == config.get(key)
+    }
+    return {pair for pair in wanted if own.issuperset(pair)}
+
+
+def accepted() -> Iterator[dict[str, str]]:
+    """Configurations that have any two values that the settings accept together."""
+    production, left = configuration("production"), pairs()
+    for row in designed():
+        config = settled({**production, **row})
+        left -= held(config, left)
+        yield config
+    left = {pair for pair in left if not refused(pair)}
+    while left:  # those that a problem with a third value took apart
+        row = {}
+        for pair in sorted(left):
+            more = {**row, **dict(pair)}
+            if row.items() <= more.items() and not problems(filled({**production, **more})):
+                row = more
+        config = filled({**production, **row})
+        left -= held(config, left)
+        yield config
 
 
 def designed(seed: int = 1) -> Iterator[dict[str, str]]:

@@ -66,7 +66,11 @@ def test_these_are_not_kept(status: int) -> None:
         (404, "", 10),
         (500, "", 2),
         (500, "max-age=60", 60),
-        (404, "no-store", 10),
+        (404, "no-store", None),
+        (501, "private", None),
+        (500, "no-store", 2),
+        (410, "", 10),
+        (404, "max-age=86400", 300),
         (403, "", None),
         (403, "max-age=5", 10),
         (401, "max-age=60", None),
@@ -77,7 +81,15 @@ def test_these_are_not_kept(status: int) -> None:
 def test_how_long_an_error_is_remembered(status: int, control: str, seconds: int | None) -> None:
     errors = {500: ErrorResponse(ttl=2), 503: ErrorResponse(ttl=0)}
     headers = Headers([("Cache-Control", control)])
-    assert keeping.error_seconds(status, headers, errors) == seconds
+    kept = policy(longest=300)
+    assert keeping.error_seconds(status, headers, errors, kept, NOW) == seconds
+
+
+def test_where_nothing_is_kept_an_error_is_no_longer_than_its_least() -> None:
+    disabled = policy(default=0, longest=0)
+    headers = Headers([("Cache-Control", "max-age=86400")])
+    assert keeping.error_seconds(404, headers, {404: ErrorResponse(ttl=2)}, disabled, NOW) == 2
+    assert keeping.error_seconds(404, headers, {404: ErrorResponse(ttl=0)}, disabled, NOW) is None
 
 
 def test_a_second_request_is_answered_from_the_cache_until_it_expires() -> None:
