@@ -226,6 +226,7 @@ MORE: Final = {
     "alarmEmail": "team@example.org",
     "databaseInsights": "false",
     "firewall": "true",
+    "geoserverMemory": "8192",
     "interfaceEndpoints": '["ssm"]',
     "logRetentionDays": "14",
     "monthlyBudget": "400",
@@ -261,9 +262,14 @@ def test_another_stacks_resources_are_refused(local: Local, role: dict[str, str]
 
 def test_it_deploys_changes_and_removes_the_stack(local: Local, role: dict[str, str]) -> None:
     more = [word for key, value in MORE.items() for word in ("--set", f"{key}={value}")]
+    steps: list[set[str]] = []
     for words in (("up", *BOUND, *more), ("up", *BOUND), ("down",)):
         done = local.run(*words, **role)
         assert done.returncode == 0, done.stdout + done.stderr
+        steps.append(set(local.did().values()))
+    created, changed, removed = steps
+    assert (created, removed) == ({"create"}, {"delete"})
+    assert changed == {"update", "replace", "delete"}
 
 
 def test_what_is_excepted_is_granted_by_the_roles_own_policies() -> None:

@@ -25,6 +25,7 @@ SETTINGS = (
     "--set",
     "databaseMaintenanceWindow=tue:01:30-tue:02:30",
 )
+MORE_WORKERS = ("--set", "celeryMin=2", "--set", "celeryDesired=2")
 REPOSITORY = f"{PREFIX}-backend-ecr"
 QUEUE = f"{PREFIX}-rollout-images.fifo"
 
@@ -142,7 +143,7 @@ def test_a_changed_range_acts_with_the_next_look(clocks: Clocks) -> None:
     assert clocks.local.do("refresh") == {}  # the range is not the program's
     worker = BACKEND[0]
     functions = {f"aws:lambda/function:Function {PREFIX}-rollout"}
-    done = clocks.local.do("up", *SETTINGS, "--set", "celeryMin=2", "--set", "celeryDesired=2")
+    done = clocks.local.do("up", *SETTINGS, *MORE_WORKERS)
     assert functions <= set(done)
     assert not [urn for urn in done if "appautoscaling" in urn]
     clocks.world.look()
@@ -181,14 +182,13 @@ def test_a_push_at_night_starts_nothing(clocks: Clocks) -> None:
 
 
 def test_what_is_stopped_for_the_night_is_no_change(clocks: Clocks) -> None:
-    clocks.local.do("up", *SETTINGS, "--set", "celeryMax=3")
-    clocks.local.do("up", *SETTINGS)
+    clocks.local.do("up", *SETTINGS, *MORE_WORKERS)
     clocks.world.look()
     assert set(clocks.scales().values()) == {(0, "suspended")}
     assert clocks.tasks() == dict.fromkeys(BACKEND, (0, 0))
     # Values that the program ignores are no change, the state of the hours and secrets included.
     assert clocks.local.do("refresh") == {}
-    assert clocks.local.do("up", *SETTINGS) == {}
+    assert clocks.local.do("up", *SETTINGS, *MORE_WORKERS) == {}
     assert clocks.database() == "stopped"
     assert clocks.state() == {"phase": "night", "waiting": sorted(BACKEND)}
 
@@ -200,8 +200,10 @@ def test_in_the_morning_the_database_starts_and_then_the_services(clocks: Clocks
     clocks.world.look()
     assert clocks.state() == {"phase": "day", "waiting": []}
     pushed = clocks.world.tagged(REPOSITORY, "night")
+    services = World(clocks.local).services  # with the range of last night
+    assert services[BACKEND[0]]["minimum"] == 2
     for service in BACKEND:
-        facts = clocks.world.services[service]
+        facts = services[service]
         assert clocks.world.tasks(service) == (facts["start"], facts["start"])
         assert clocks.world.image(service) == pushed
         assert clocks.world.scale(service) == (facts["minimum"], "by policies")
