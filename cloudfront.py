@@ -389,13 +389,16 @@ class PrivateOrigin(ComponentResource):
         super().__init__("otakaro:index:PrivateOrigin", name, None, opts)
         config: cloudfront.VpcOriginVpcOriginEndpointConfigArgsDict = {
             "arn": load_balancer.arn,
-            "name": load_balancer.arn.apply(lambda arn: _origin_name(name, arn)),
+            "name": name,
             "http_port": 80,
             "https_port": 443,
             # The viewer's host goes along, and the load balancer has its certificate.
             "origin_protocol_policy": "https-only",
             "origin_ssl_protocols": {"items": _ORIGIN_TLS, "quantity": len(_ORIGIN_TLS)},
         }
+        # A replacement exists beside its predecessor, and an account has each name once.
+        facts = {key: value for key, value in config.items() if key != "arn"}
+        config["name"] = load_balancer.arn.apply(lambda arn: f"{name}-{_digest([arn, facts])}")
         origin = cloudfront.VpcOrigin(
             name,
             vpc_origin_endpoint_config=config,
@@ -411,11 +414,8 @@ class PrivateOrigin(ComponentResource):
         self.register_outputs({"id": self.id})
 
 
-def _origin_name(name: str, *facts: str) -> str:
-    """A name of its own for each configuration: a replacement exists beside its predecessor, and an
-    account has each name once."""
-    text = json.dumps([*facts, *_ORIGIN_TLS])
-    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+def _digest(facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, kw_only=True)

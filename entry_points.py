@@ -3,7 +3,7 @@
 Each target must keep an idle connection open for longer than the load balancer does, which reuses
 it: a request that meets a connection just closed is answered with 502 (Elastic Load Balancing,
 "Troubleshoot your Application Load Balancers", HTTP 502). What each server does, and what changes
-it, is measured by tests/edge/test_keep_alive.py.
+it, is measured by tests/servers/test_keep_alive.py.
 """
 
 from collections.abc import Mapping, Sequence

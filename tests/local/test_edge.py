@@ -338,3 +338,11 @@ def allowed(yes: bool) -> Iterator[None]:
         return
     with pytest.raises(pg8000.exceptions.DatabaseError, match="28P01"):
         yield
+
+
+def test_the_first_stack_goes_without_the_second(deployed: Local, beside: Local) -> None:
+    said = deployed.run("down")
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert f"The emulator goes on for the stack {beside.stack}" in said.stdout
+    assert deployed.resources() == []
+    assert beside.do("preview") == {}

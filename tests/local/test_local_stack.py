@@ -62,6 +62,25 @@ def test_outputs_are_told_without_their_secrets(deployed: Local) -> None:
     assert "otakaro-local-backend-ecr" in said.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["secret", "--name", "LINZ_API_KEY"], "LINZ_API_KEY"),
+        (["push", "--service", "geoserver", "--tag", "v1"], "COMPLETED"),
+        (["logs", "--service", "rollout", "--since", "1h", "--once"], "Rolled: "),
+        (["restart", "--service", "geoserver"], "geoserver"),
+        (["stop", "--service", "geoserver"], "no task is left"),
+        (["start", "--service", "geoserver"], "geoserver"),
+        (["cost", "--stack", "production"], "a month"),
+    ],
+    ids=lambda words: " ".join(words[:1]) if isinstance(words, list) else "",
+)
+def test_each_command_works_in_that_shell(deployed: Local, words: list[str], shown: str) -> None:
+    done = deployed.run(*words, VALUE="a key")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert shown in done.stdout
+
+
 def test_a_changed_setting_is_exactly_that_change(deployed: Local) -> None:
     groups = {
         f"aws:cloudwatch/logGroup:LogGroup {group.name}": ["retentionInDays"]

@@ -55,8 +55,8 @@ CASES: Final = [
 
 
 def _idle(case: Case, *, ours: bool) -> float:
-    """The longest time between two requests: around the server's default, or beyond all of them."""
-    return 40.0 if ours else 2 * case.default
+    """The longest time between two requests: around the server's or the load balancer's limit."""
+    return IDLE_TIMEOUT + 2 if ours else 2 * case.default
 
 
 def measured(case: Case, *, ours: bool) -> Counter[str]:

@@ -134,10 +134,21 @@ def geoserver(*, keep_alive: int | None, tile_seconds: int = 300) -> Iterator[in
             text = re.sub('<Server port="[0-9]+"', '<Server port="-1"', text)
             text = re.sub('<Connector port="8080"', f'<Connector port="{port}"', text)
             (home / "conf" / name).write_text(text)
+        # As GeoServer's image does, which copies its own server.xml over Tomcat's at each start.
+        (home / "config").mkdir()
+        shutil.copy(home / "conf" / "server.xml", home / "config")
         start = home / "start.sh"
-        start.write_text('#!/bin/sh\nexec "$CATALINA_HOME/bin/catalina.sh" run\n')
+        start.write_text(
+            '#!/bin/sh\ncp "$CONFIG_DIR/server.xml" "$CATALINA_HOME/conf/"\n'
+            'exec "$CATALINA_HOME/bin/catalina.sh" run\n'
+        )
         start.chmod(0o755)
-        given = {"CATALINA_HOME": scratch, "CATALINA_BASE": scratch, "CATALINA_PID": ""}
+        given = {
+            "CATALINA_HOME": scratch,
+            "CATALINA_BASE": scratch,
+            "CATALINA_PID": "",
+            "CONFIG_DIR": str(home / "config"),
+        }
         if keep_alive is None:
             with running([str(start)], port, home, given) as ready:
                 yield ready

@@ -285,7 +285,7 @@ ATTACKS: Final[list[Attack]] = [
             answer=403,
             meaning="not exactly a host of ours",
         )
-        for host in (MAP, API)
+        for host in NAMES
         for what, name in {
             "a port in `Host`": "{}:443",
             "another port in `Host`": "{}:8080",
@@ -293,6 +293,7 @@ ATTACKS: Final[list[Attack]] = [
             "capital letters in `Host`": "{upper}",
             "a name below ours in `Host`": "x.{}",
             "a user before `Host`": "user@{}",
+            "two `Host`": "{0}\r\nHost: {0}",
         }.items()
     ],
     *[
@@ -387,7 +388,6 @@ RAW: Final = {
         b"GET / HTTP/1.1\r\nHost: HOST\r\nX-Null: a\x00b\r\n\r\n"
     ),
     "no `Host`": b"GET / HTTP/1.1\r\n\r\n",
-    "two `Host`": b"GET / HTTP/1.1\r\nHost: HOST\r\nHost: HOST\r\n\r\n",
 }
 
 
@@ -461,9 +461,19 @@ def document() -> str:
         "| to | answer |",
         "| --- | --- |",
         *[f"| {what}: `{url}` | {answer}: {meaning} |" for what, url, answer, meaning in RELAYS],
+        *[
+            f"| an allowed site that redirects to `{url}` | 302: the browser's to follow |"
+            for url in REDIRECTS
+        ],
+        "",
+        "**The list is what refuses.** Without `allowProxyFor` terriajs-server 4.0.4 fetches from",
+        "an address that is written with a port (`http://169.254.170.2:80/`), whatever is in its",
+        "list of refused addresses.",
         "",
         "What stands behind that, and is not run here: the task's security group lets TerriaMap",
-        "reach port 443 alone, and no other group of the stack accepts connections from it.",
+        "reach port 443 alone, and of the stack only interface endpoints (`interfaceEndpoints`)",
+        "accept connections from it. Its role has no permissions but those of `ecsExec`, and the",
+        "path of a task's credentials is known to that task alone.",
         "",
         "## Smuggling",
         "",
@@ -504,8 +514,18 @@ RELAYS: Final = [
     ("a name of a private address, allowed", "http://localhost/", 403, "not an allowed address"),
     ("GeoServer's private name", "http://geoserver.otakaro-dt.internal:8080/", 403, _UNLISTED),
     ("the database's private name", "http://database.otakaro-dt.internal:5432/", 403, _UNLISTED),
+    ("Redis's private name", "http://redis.otakaro-dt.internal:6379/", 403, _UNLISTED),
+    ("the load balancer", "https://internal-otakaro-dt-alb-1.elb.amazonaws.com/", 403, _UNLISTED),
+    ("the stack's own API", "https://api.otakaro.test/", 403, _UNLISTED),
     ("another scheme", "file:///proc/self/environ", 403, _UNLISTED),
 ]
+# Where an allowed site redirects to.
+REDIRECTS: Final = (
+    "http://169.254.170.2/v2/credentials/",
+    "http://169.254.170.2:80/v2/metadata",
+    "http://10.0.0.2/",
+    "http://geoserver.otakaro-dt.internal:8080/",
+)
 
 # To the load balancer itself, without the distributions.
 ROUND: Final = {

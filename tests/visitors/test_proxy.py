@@ -1,17 +1,18 @@
 """TerriaMap's proxy, the real one, behind the edge: what it passes on, and what is kept of it."""
 
+import http.client
 import http.server
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
 from local.account import Account
 from local.edge import RunningEdge, targets
 from tests.servers import servers
-from tests.visitors.attacks import RELAYS
+from tests.visitors.attacks import REDIRECTS, RELAYS
 from tests.visitors.conftest import Visitor
 
 MAP, PORT = "map.otakaro.test", 3001
@@ -28,7 +29,7 @@ class Site:
 
     def __init__(self) -> None:
         self.requests: list[dict[str, str]] = []
-        self.status = 200
+        self.status, self.location = 200, ""
         site = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -37,6 +38,8 @@ class Site:
                 site.requests.append({k.lower(): v for k, v in self.headers.items()})
                 body = json.dumps({"path": self.path, "number": len(site.requests)}).encode()
                 self.send_response(site.status)
+                if site.location:
+                    self.send_header("Location", site.location)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 if site.status >= 400:
@@ -85,7 +88,7 @@ def proxied(served: RunningEdge, site: Site) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _unread(site: Site) -> None:
     site.requests.clear()
-    site.status = 200
+    site.status, site.location = 200, ""
 
 
 def sent(visitor: Visitor) -> list[tuple[str, str]]:
@@ -171,3 +174,28 @@ def test_the_proxy_is_no_relay_into_the_stack(
     assert answer.status == status, what
     word = b"Host is not in list" if meaning == "not an allowed host" else b"IP address is not"
     assert word in answer.body
+
+
+@pytest.mark.parametrize("url", REDIRECTS)
+def test_a_redirect_of_an_allowed_site_is_not_followed(
+    served: RunningEdge, visitor: Visitor, site: Site, proxied: str, url: str
+) -> None:
+    site.status, site.location = 302, url
+    answer = served.client.ask(MAP, f"{proxied}/x", headers=sent(visitor))
+    assert (answer.status, answer.headers.get("location")) == (302, url)
+    assert len(site.requests) == 1
+
+
+def test_without_a_list_an_address_with_a_port_is_fetched(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/attacks.md warns of; a release of terriajs-server that refuses it fails here."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("no_proxy", "*")
+    with (
+        servers.terriamap(keep_alive=75, config="{}") as port,
+        closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection,
+    ):
+        connection.request("GET", f"/proxy/http://127.0.0.1:{site.port}/x")
+        assert connection.getresponse().status == 200
+    assert len(site.requests) == 1
