@@ -104,7 +104,7 @@ class Local:
     @property
     def python_environment(self) -> dict[str, str]:
         """Return the same for code of the tests, which no command of the stack protects."""
-        hostile = {"PYTHONPATH", "AWS_PROFILE", "AWS_ENDPOINT_URL", *_PROXIES}
+        hostile = {"PYTHONPATH", "PYTHONIOENCODING", "AWS_PROFILE", "AWS_ENDPOINT_URL", *_PROXIES}
         return {key: value for key, value in self.environment.items() if key not in hostile}
 
     def start(self, *words: str, **environment: str) -> "subprocess.Popen[str]":
