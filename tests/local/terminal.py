@@ -40,7 +40,8 @@ class Terminal:
         path = f"PATH={shlex.quote(os.environ['PATH'])}"
         commands = {
             "aws": f'case "$1 $2" in {"|".join(map(shlex.quote, UNANSWERED))}) exit 0;; esac\n'
-            f'exec {shlex.quote(str(_aws_cli()))} "$@"',
+            # Version 1 of the CLI takes SQS's old host without this option.
+            f'exec {shlex.quote(str(_aws_cli()))} --endpoint-url "$AWS_ENDPOINT_URL" "$@"',
             # Both find the engine on the PATH, where this `pulumi` would be found again.
             "pulumi": f'{path} PYTHONPATH={root} exec {python} -m tests.local.page_pulumi "$@"',
             "make": f'{path} exec {shlex.quote(make)} -C {root} "$@"',
@@ -65,8 +66,6 @@ class Terminal:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": HOME_REGION,
             "AWS_PAGER": "",
-            # Version 1 of the CLI takes SQS's old host otherwise, whatever the endpoint is.
-            "BOTO_DISABLE_COMMONNAME": "true",
             "YES": "1",  # nobody is there to answer `make restart`
             "FOLLOW": "0",  # nor to end `make logs`
         }

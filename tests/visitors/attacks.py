@@ -285,7 +285,7 @@ ATTACKS: Final[list[Attack]] = [
             answer=403,
             meaning="not exactly a host of ours",
         )
-        for host in NAMES
+        for host in (MAP, API, GEOSERVER)
         for what, name in {
             "a port in `Host`": "{}:443",
             "another port in `Host`": "{}:8080",
@@ -293,8 +293,19 @@ ATTACKS: Final[list[Attack]] = [
             "capital letters in `Host`": "{upper}",
             "a name below ours in `Host`": "x.{}",
             "a user before `Host`": "user@{}",
-            "two `Host`": "{0}\r\nHost: {0}",
         }.items()
+    ],
+    *[
+        Attack(
+            family="Hosts",
+            what="two `Host`, both ours",
+            host=host,
+            name="{0}\r\nHost: {0}",
+            headers=[("Authorization", RIGHT), *FROM_MAP],
+            answer=400,
+            meaning="not one host",
+        )
+        for host in (MAP, API, GEOSERVER)
     ],
     *[
         Attack(

@@ -157,6 +157,16 @@ def test_an_outage_of_another_site_looks_like_the_maps(
     assert answer.headers.get("content-type") == "text/html; charset=utf-8"
 
 
+@pytest.mark.parametrize("url", REDIRECTS)
+def test_a_redirect_of_an_allowed_site_is_not_followed(
+    served: RunningEdge, visitor: Visitor, site: Site, proxied: str, url: str
+) -> None:
+    site.status, site.location = 302, url
+    answer = served.client.ask(MAP, f"{proxied}/x", headers=sent(visitor))
+    assert (answer.status, answer.headers.get("location")) == (302, url)
+    assert len(site.requests) == 1
+
+
 @pytest.fixture(scope="module")
 def relay(served: RunningEdge) -> Iterator[None]:
     """A server with its own list of refused addresses."""
@@ -174,16 +184,6 @@ def test_the_proxy_is_no_relay_into_the_stack(
     assert answer.status == status, what
     word = b"Host is not in list" if meaning == "not an allowed host" else b"IP address is not"
     assert word in answer.body
-
-
-@pytest.mark.parametrize("url", REDIRECTS)
-def test_a_redirect_of_an_allowed_site_is_not_followed(
-    served: RunningEdge, visitor: Visitor, site: Site, proxied: str, url: str
-) -> None:
-    site.status, site.location = 302, url
-    answer = served.client.ask(MAP, f"{proxied}/x", headers=sent(visitor))
-    assert (answer.status, answer.headers.get("location")) == (302, url)
-    assert len(site.requests) == 1
 
 
 def test_without_a_list_an_address_with_a_port_is_fetched(
