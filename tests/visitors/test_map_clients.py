@@ -1,17 +1,23 @@
-"""Desktop programs that read the layers: GDAL's WMS driver, as QGIS and others use it."""
+"""Programs that read the layers: GDAL's WMS driver, as QGIS uses it, and OWSLib, as scripts do."""
 
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import requests
+from owslib.util import Authentication, ServiceException
+from owslib.wms import WebMapService
 
 from local.edge import RunningEdge
+from local.standins.geoserver import LAYER
 from tests.visitors.conftest import Visitor
 
-pytestmark = pytest.mark.skipif(
+needs_gdal = pytest.mark.skipif(
     shutil.which("gdal_translate") is None, reason="no GDAL on this machine"
 )
 SERVICE = "https://gs.otakaro.test/geoserver/ows?"
@@ -45,6 +51,7 @@ def layer(width: int) -> str:
     )
 
 
+@needs_gdal
 def test_gdal_lists_the_layers_with_a_password(
     served: RunningEdge, proxy: str, visitor: Visitor
 ) -> None:
@@ -55,6 +62,7 @@ def test_gdal_lists_the_layers_with_a_password(
     assert not any("authorization" in seen.headers for seen in served.standins.geoserver.requests)
 
 
+@needs_gdal
 def test_gdal_reads_a_picture_and_the_second_time_the_cache_gives_it(
     served: RunningEdge, proxy: str, visitor: Visitor, tmp_path: Path
 ) -> None:
@@ -69,6 +77,7 @@ def test_gdal_reads_a_picture_and_the_second_time_the_cache_gives_it(
     assert (tmp_path / "0.tif").read_bytes() == (tmp_path / "1.tif").read_bytes()
 
 
+@needs_gdal
 def test_gdal_without_a_password_is_refused_in_words(served: RunningEdge, proxy: str) -> None:
     done = gdal(served, proxy, "gdalinfo", f"WMS:{SERVICE}")
     assert done.returncode != 0
@@ -76,10 +85,54 @@ def test_gdal_without_a_password_is_refused_in_words(served: RunningEdge, proxy:
     assert served.standins.geoserver.requests == []
 
 
+@needs_gdal
 def test_gdal_with_a_wrong_password_is_refused(
     served: RunningEdge, proxy: str, visitor: Visitor
 ) -> None:
     wrong = Visitor(visitor.user, quote(visitor.password) + "x")
     done = gdal(served, proxy, "gdalinfo", f"WMS:{SERVICE}", visitor=wrong)
     assert done.returncode != 0
+    assert served.standins.geoserver.requests == []
+
+
+@pytest.fixture
+def owslib(
+    served: RunningEdge, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., WebMapService]:
+    """OWSLib, which finds the hosts through the proxy."""
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, proxy)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(served.ca_file))
+    return partial(WebMapService, SERVICE, timeout=60)
+
+
+@pytest.mark.parametrize("version", ["1.1.1", "1.3.0"])
+def test_owslib_lists_and_draws_the_layer(
+    served: RunningEdge, owslib: Callable[..., WebMapService], visitor: Visitor, version: str
+) -> None:
+    service = owslib(version=version, auth=Authentication(visitor.user, visitor.password))
+    assert list(service.contents) == [LAYER]
+    asked = {
+        "layers": [LAYER],
+        "srs": "EPSG:4326",
+        "bbox": (172, -44, 173, -43),
+        "size": (128, 128),
+        "format": "image/png",
+    }
+    pictures = [service.getmap(**asked).read() for _ in range(2)]
+    assert pictures[0] == pictures[1]
+    assert pictures[0].startswith(b"\x89PNG")
+    assert served.standins.geoserver.tiles == 1
+    with pytest.raises(ServiceException, match="layer"):
+        service.getmap(**{**asked, "layers": ["otakaro:none"]})
+    assert not any("authorization" in seen.headers for seen in served.standins.geoserver.requests)
+
+
+def test_owslib_without_a_password_is_refused(
+    served: RunningEdge, owslib: Callable[..., WebMapService]
+) -> None:
+    with pytest.raises((ServiceException, requests.HTTPError), match="password"):
+        owslib(version="1.3.0")
     assert served.standins.geoserver.requests == []
