@@ -161,6 +161,10 @@ class Local:
         """The resources of one type as the engine has them, secrets opened."""
         return [each for each in self.all() if each.kind == kind]
 
+    def reread(self) -> None:
+        """Read the engine's state again: something other than `start` may have changed it."""
+        self._opened = None
+
     def all(self) -> list[Deployed]:
         """All resources as the engine has them, secrets opened."""
         if self._opened is None:

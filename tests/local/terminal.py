@@ -30,6 +30,7 @@ class Terminal:
     """A shell that keeps its variables from one block to the next, as a reader's does."""
 
     def __init__(self, local: Local, folder: Path) -> None:
+        self._local = local
         self._folder = folder
         self._variables = folder / "variables"
         self._variables.touch()
@@ -98,6 +99,7 @@ class Terminal:
             text=True,
             timeout=CUT_OFF_SECONDS,
         )
+        self._local.reread()
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
