@@ -576,7 +576,7 @@ def _errors(args: DistributionArgs) -> list[cloudfront.DistributionCustomErrorRe
             response_code=503 if page and code in _DOWN else None,
             response_page_path=page.PATH if page and code in _DOWN else None,
         )
-        # Those that CloudFront caches always, or if the origin says for how long, where the time can
-        # be configured.
+        # Those that CloudFront caches, always or if the origin gives a time, and that can be
+        # configured.
         for code in (400, 403, 404, 405, 414, 500, 501, *_DOWN)
     ]

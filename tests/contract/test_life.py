@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from local.provider.aws import AwsError
+from local.provider.catalogue import compute
 from local.provider.wire import UNKNOWN
 from tests.contract.conftest import Cloud, Engine
 
@@ -437,6 +438,41 @@ def test_an_update_of_a_vanished_object_asks_for_a_refresh(
     news = {**inputs, "visibilityTimeoutSeconds": 45}
     with pytest.raises(Exception, match="refresh"):
         engine.update(QUEUE, id_, outputs, inputs, news)
+
+
+SERVICE = "aws:ecs/service:Service"
+
+
+def _draining(cloud: Cloud, *statuses: str) -> None:
+    """Have ECS describe a service with one status after the other, and then the last one."""
+    seen = iter(statuses[:-1])
+    cloud.answers["DescribeServices"] = lambda _: {
+        "services": [{"serviceName": "worker", "status": next(seen, statuses[-1])}]
+    }
+
+
+def test_a_service_is_set_to_no_tasks_deleted_and_waited_for(engine: Engine, cloud: Cloud) -> None:
+    _draining(cloud, "ACTIVE", "DRAINING", "INACTIVE")
+    engine.delete(SERVICE, "arn:worker", {"cluster": "one", "forceNewDeployment": True})
+    place = {"cluster": "one", "service": "arn:worker"}
+    changes = [asked for asked in cloud.asked if asked[0] in ("UpdateService", "DeleteService")]
+    assert changes == [
+        ("UpdateService", {**place, "desiredCount": 0}),
+        ("DeleteService", {**place, "force": False}),
+    ]
+    assert len(cloud.requests("DescribeServices")) == 3
+
+
+def test_a_service_that_keeps_a_task_is_an_error_and_deleted_later(
+    engine: Engine, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compute, "DRAINED", 0)
+    _draining(cloud, "DRAINING")
+    with pytest.raises(Exception, match="last state: 'DRAINING'"):
+        engine.delete(SERVICE, "arn:worker", {"cluster": "one"})
+    assert not cloud.requests("UpdateService")  # which ECS refuses for such a service
+    _draining(cloud, "INACTIVE")
+    engine.delete(SERVICE, "arn:worker", {"cluster": "one"})
 
 
 def test_a_protected_load_balancer_is_not_deleted(engine: Engine, cloud: Cloud) -> None:

@@ -50,7 +50,7 @@ def test_how_long_a_response_stays_fresh(
     assert keeping.seconds(200, Headers(said.items()), times, NOW) == seconds
 
 
-@pytest.mark.parametrize("status", [200, 301, 302, 307, 308, 410])
+@pytest.mark.parametrize("status", [200, 301, 302, 307, 308])
 def test_these_are_kept(status: int) -> None:
     assert keeping.seconds(status, Headers(), policy(), NOW) == 300
 

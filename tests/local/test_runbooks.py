@@ -238,7 +238,7 @@ def a_dead_letter(site: Site) -> None:
 def processed(site: Site) -> None:
     """An old event changes nothing, by its own time."""
     new = slice(site.notes["decisions"], None)
-    until(lambda: any("is older than" in text for text in site.decisions()[new]))
+    until(lambda: any("was rolled out before" in text for text in site.decisions()[new]))
     no_dead_letter(site)
 
 
@@ -389,7 +389,7 @@ def scale_out(site: Site) -> None:
         for alarm in page["MetricAlarms"]
         if any(":policyName/" in action for action in alarm["AlarmActions"])
     ]
-    assert names
+    site.notes["rang"] = site.notes.get("rang", 0) + len(names)  # none at a fixed count
     for name in names:
         for state in ("OK", "ALARM"):
             cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
@@ -842,6 +842,7 @@ def destroyed_too_early(site: Site) -> None:
 
 
 def destroyed(site: Site) -> None:
+    assert site.notes["rang"]
     assert site.local.resources() == []
     assert site.instances() == set()
 

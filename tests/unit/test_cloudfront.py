@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cloudfront import _origin_name
+from cloudfront import _digest
 from local.record import ACCOUNT, ROOT, SECRETS, Recording, configuration, kinds, record_program
 from tests.unit.reading import arn, may, text_of, trusted
 
@@ -159,12 +159,17 @@ def test_a_change_of_the_vpc_origin_replaces_it_and_tags_are_no_change(stack: Re
     assert "tags" not in origin.inputs
 
 
-def test_each_load_balancer_gives_its_vpc_origin_another_name() -> None:
+def test_a_vpc_origin_has_a_name_of_its_own_for_each_configuration(stack: Recording) -> None:
     """A replacement exists beside its predecessor, and an account has each name once."""
-    names = {_origin_name("otakaro-dt-origin", arn) for arn in ("one", "another")}
-    assert len(names) == 2
-    longest = _origin_name(f"{'p' * 14}-origin", "arn")
-    assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", longest)
+    [origin] = stack["cloudfront/vpcOrigin:VpcOrigin"].values()
+    config = origin["vpcOriginEndpointConfig"]
+    stem, _, digest = config["name"].rpartition("-")
+    assert re.fullmatch(r"[A-Za-z0-9-]{1,55}", stem)
+    facts = {"name": stem, "http_port": 80, "https_port": 443}
+    facts |= {"origin_protocol_policy": "https-only"}
+    facts |= {"origin_ssl_protocols": {"items": ["TLSv1.2"], "quantity": 1}}
+    assert digest == _digest([config["arn"], facts])
+    assert digest != _digest([config["arn"], facts | {"https_port": 8443}])
 
 
 def test_a_vpc_origin_waits_for_the_internet_gateway(stack: Recording) -> None:
@@ -320,10 +325,10 @@ def test_no_cache_is_keyed_by_credentials_or_cookies(stack: Recording) -> None:
 
 @pytest.mark.parametrize(("key", "seconds"), [("map", 0), ("api", 0), ("geoserver", 2)])
 def test_errors_are_cached_where_many_share_them_for_seconds(
-    stack: Recording, key: str, seconds: int
+    production: Recording, key: str, seconds: int
 ) -> None:
     """Not those of the proxy and the API: the key of their cache has no query string."""
-    errors = site(stack, key)["customErrorResponses"]
+    errors = site(production, key)["customErrorResponses"]
     kept = {each["errorCode"]: each["errorCachingMinTtl"] for each in errors}
     assert kept.keys() == {400, 403, 404, 405, 414, 500, 501, 502, 503, 504}
     assert set(kept.values()) == {seconds}

@@ -262,7 +262,7 @@ TYPES: Mapping[str, Type] = {
     ),
     "aws:lambda/eventSourceMapping:EventSourceMapping": Type(
         "lambda", op("CreateEventSourceMapping"), key="UUID",
-        read=(op("GetEventSourceMapping", "."),), unread="functionName",
+        read=(op("GetEventSourceMapping", "."),), unread="functionName", defaults={"enabled": True},
         outputs={"arn": _MAPPING_ARN, "functionArn": "FunctionArn", "uuid": "{id}"},
         replace="""
             eventSourceArn startingPosition startingPositionTimestamp queues topics

@@ -95,6 +95,7 @@ TYPES: Mapping[str, Type] = {
     "aws:cloudwatch/eventRule:EventRule": Type(
         "events", op("PutRule"), key="Name={name} EventBusName={eventBusName?}", id="{name}",
         read=(op("DescribeRule", "."),), names="isEnabled=State", outputs={"arn": "Arn"},
+        defaults={"state": "ENABLED"},
         client="namePrefix", naming=Name(limit=64), replace="name namePrefix eventBusName",
     ),
     "aws:cloudwatch/eventTarget:EventTarget": Type(
