@@ -8,9 +8,11 @@ python -m tests.lambdas.fuzz_basic_auth [--runs N] [--seconds N] [--seed N]
 """
 
 import argparse
+import os
 import random
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from pathlib import Path
@@ -84,6 +86,8 @@ def main() -> int:
             *("-max_len=400", f"-artifact_prefix={home}/", "-print_final_stats=1", str(corpus)),
         ],
         cwd=paths.ROOT,
+        # The project's packages besides its own.
+        env={**os.environ, "PYTHONPATH": sysconfig.get_path("purelib")},
         check=False,
     ).returncode
 

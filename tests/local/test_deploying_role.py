@@ -269,7 +269,7 @@ def test_it_deploys_changes_and_removes_the_stack(local: Local, role: dict[str, 
         steps.append(set(local.did().values()))
     created, changed, removed = steps
     assert (created, removed) == ({"create"}, {"delete"})
-    assert changed == {"update", "replace", "delete"}
+    assert changed == {"update", "delete-replaced", "delete"}
 
 
 def test_what_is_excepted_is_granted_by_the_roles_own_policies() -> None:
