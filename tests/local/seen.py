@@ -403,9 +403,9 @@ def hosts_asked(rule: Deployed) -> set[str]:
 
 def main_route_tables_and_default_groups(deployed: Local) -> set[str]:
     """What EC2 makes along with a VPC."""
-    ec2 = deployed.aws("ec2")
-    vpc = deployed.one("aws:ec2/vpc:Vpc").id
-    filters = [{"Name": "vpc-id", "Values": [vpc]}]
+    vpc = deployed.one("aws:ec2/vpc:Vpc")
+    ec2 = deployed.aws("ec2", vpc.region)
+    filters = [{"Name": "vpc-id", "Values": [vpc.id]}]
     groups = ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
     tables = ec2.describe_route_tables(Filters=filters)["RouteTables"]
     return {group["GroupId"] for group in groups if group["GroupName"] == "default"} | {
