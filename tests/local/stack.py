@@ -46,7 +46,7 @@ class Deployed:
     @property
     def region(self) -> str:
         """Where it was made."""
-        return str(self.inputs.get("region") or HOME_REGION)
+        return str(self.outputs.get("region") or HOME_REGION)
 
 
 class Local:
