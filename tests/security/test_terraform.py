@@ -64,7 +64,7 @@ def test_a_part_refers_to_the_resource_that_it_belongs_to(text: str) -> None:
 def test_lists_of_objects_are_blocks_and_objects_of_ones_own_keys_are_not(text: str) -> None:
     site = block(text, "aws_cloudfront_distribution.otakaro_dt_map_cdn")
     assert site.count("  ordered_cache_behavior {") == 5
-    assert site.count("  custom_error_response {") == 5
+    assert site.count("  custom_error_response {") == 10
     assert "\n  viewer_certificate {\n" in site
     assert "\n  tags = {\n" in block(text, "aws_vpc.otakaro_dt_vpc")
     assert "\n    variables = {\n" in block(text, "aws_lambda_function.otakaro_dt_rollout")
