@@ -563,10 +563,11 @@ def _behaviours(
 
 
 def _errors(args: DistributionArgs) -> list[cloudfront.DistributionCustomErrorResponseArgs]:
-    """Return how long errors are cached, and the page that the map's visitors get for an outage.
+    """Return how long error responses are cached, and the page that replaces them during an outage.
 
-    They are cached without the query string where nothing else is ("Control how long CloudFront
-    caches errors"), so only tiles, whose errors many visitors share, have a time.
+    CloudFront caches errors even for a behaviour that caches nothing else, and then without the
+    query string in the cache key ("Control how long CloudFront caches errors"). So only the errors
+    of map tiles are cached, whose key has the query string.
     """
     page = args.maintenance
     return [
@@ -576,7 +577,6 @@ def _errors(args: DistributionArgs) -> list[cloudfront.DistributionCustomErrorRe
             response_code=503 if page and code in _DOWN else None,
             response_page_path=page.PATH if page and code in _DOWN else None,
         )
-        # Those that CloudFront caches, always or if the origin gives a time, and that can be
-        # configured.
+        # All configurable status codes that CloudFront caches, some only with a max-age.
         for code in (400, 403, 404, 405, 414, 500, 501, *_DOWN)
     ]

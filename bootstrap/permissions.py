@@ -203,7 +203,7 @@ RESOURCES: Final[Mapping[str, Pattern]] = {
     "ssm:parameter": _named("ssm", "parameter/$/*"),
     "wafv2:webacl": _named("wafv2", "global/webacl/$-*", "regional/webacl/$-*"),
 }
-# The only object that the program writes is the page for outages; the others are access logs.
+# The maintenance page is the only object that the program manages; the others are access logs.
 _READ: Final = {"s3:object": Pattern(arns=("arn:aws:s3:::$-maintenance-*/*",), apart=True)}
 # Edge functions have log groups in the Regions of their callers.
 _EVERYWHERE: Final = frozenset({"logs:DescribeLogGroups"})

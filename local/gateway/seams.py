@@ -57,7 +57,7 @@ def keep_prefix_lists() -> None:
 
 
 def spare_tasks(is_protected: Callable[[str], bool]) -> None:
-    """Have ECS's scheduler of services leave protected tasks alone. StopTask does not come by."""
+    """Keep ECS's service scheduler from stopping protected tasks; StopTask is not affected."""
     ecs = _service("ecs")
     stop = ecs._stop_task
 

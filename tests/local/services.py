@@ -19,9 +19,10 @@ BY_HAND = ["LINZ_API_KEY", "MFE_API_KEY", "NIWA_API_KEY", "STATSNZ_API_KEY"]
 class World:
     """What AWS says about the stack."""
 
-    def __init__(self, local: Local) -> None:
+    def __init__(self, local: Local, prefix: str = PREFIX) -> None:
         self.local = local
-        function = local.aws("lambda").get_function_configuration(FunctionName=f"{PREFIX}-rollout")
+        self.prefix = prefix
+        function = local.aws("lambda").get_function_configuration(FunctionName=f"{prefix}-rollout")
         self.variables: dict[str, str] = function["Environment"]["Variables"]
         self.services: dict[str, Any] = json.loads(self.variables["SERVICES"])
         self.cluster = self.variables["CLUSTER"]
@@ -95,22 +96,25 @@ class World:
     def look(self) -> None:
         """Have the function compare the services with what they must be, as every five minutes."""
         sqs = self.local.aws("sqs")
-        queue = sqs.get_queue_url(QueueName=f"{PREFIX}-rollout-images.fifo")["QueueUrl"]
+        queue = sqs.get_queue_url(QueueName=f"{self.prefix}-rollout-images.fifo")["QueueUrl"]
         event = {"source": "aws.events", "detail-type": "Scheduled Event", "id": str(uuid.uuid4())}
         sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event), MessageGroupId="images")
         self.settle("images.fifo")
 
-    def alarm(self, policy: str) -> None:
-        """Have the alarm of a scaling policy go into ALARM, and its actions taken."""
+    def alarm(self, policy: str = "") -> list[str]:
+        """Set the alarms of a scaling policy, or of every one, to ALARM; return their names."""
         cloudwatch = self.local.aws("cloudwatch")
-        (name,) = [
+        names: list[str] = [
             alarm["AlarmName"]
-            for alarm in cloudwatch.describe_alarms()["MetricAlarms"]
-            if any(action.endswith(f":policyName/{policy}") for action in alarm["AlarmActions"])
+            for page in cloudwatch.get_paginator("describe_alarms").paginate()
+            for alarm in page["MetricAlarms"]
+            if any(f":policyName/{policy}" in action for action in alarm["AlarmActions"])
         ]
-        for state in ("OK", "ALARM"):
-            cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
-        time.sleep(1)  # by then scaling has acted
+        for name in names:
+            for state in ("OK", "ALARM"):
+                cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
+        time.sleep(1)  # scaling has acted by then
+        return names
 
     def told(self) -> list[str]:
         """The events that a rule brought to a topic, since the emulator started."""
@@ -141,7 +145,7 @@ class World:
     def edit(self, name: str, value: str) -> None:
         """Change a secret as people do."""
         self.local.aws("ssm").put_parameter(
-            Name=f"/{PREFIX}/{name}", Value=value, Type="SecureString", Overwrite=True
+            Name=f"/{self.prefix}/{name}", Value=value, Type="SecureString", Overwrite=True
         )
 
     def log(self) -> list[str]:
@@ -149,7 +153,7 @@ class World:
         pages = (
             self.local.aws("logs")
             .get_paginator("filter_log_events")
-            .paginate(logGroupName=f"/aws/lambda/{PREFIX}-rollout")
+            .paginate(logGroupName=f"/aws/lambda/{self.prefix}-rollout")
         )
         return [event["message"] for page in pages for event in page["events"]]
 
@@ -157,7 +161,7 @@ class World:
         """Wait until no event waits in these queues and no deployment is at work."""
         sqs = self.local.aws("sqs")
         urls = [
-            sqs.get_queue_url(QueueName=f"{PREFIX}-rollout-{queue}")["QueueUrl"]
+            sqs.get_queue_url(QueueName=f"{self.prefix}-rollout-{queue}")["QueueUrl"]
             for queue in queues or ("images.fifo", "secrets")
         ]
 

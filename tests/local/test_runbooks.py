@@ -7,7 +7,6 @@ order: what a page's block leaves is what the next one finds.
 import json
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 from local import images
 from tests.handbook.changing import line, pages, written
 from tests.handbook.shell import commands
-from tests.local.services import BY_HAND, until
+from tests.local.services import BY_HAND, World, until
 from tests.local.stack import ROOT, Local
 from tests.local.terminal import Terminal, block, typed
 
@@ -33,16 +32,15 @@ class Site:
 
     def __init__(self, local: Local, terminal: Terminal) -> None:
         self.local = local
+        self.world = World(local, PREFIX)
         self.terminal = terminal
         self.notes: dict[str, Any] = {}  # of a step, for those after it
         self.aws = local.aws
 
     def up(self) -> None:
         """Start the services: the secrets first, so that the pushes find them."""
-        ssm = self.aws("ssm")
         for name in (*BY_HAND, "CESIUM_ACCESS_TOKEN", "LINZ_BASEMAPS_API_KEY"):
-            full = f"/{PREFIX}/{name}"
-            ssm.put_parameter(Name=full, Value="a key", Type="SecureString", Overwrite=True)
+            self.world.edit(name, "a key")
         for service in ("backend", "geoserver", "terriamap"):
             self.push(service, "first")
         until(lambda: all(self.service(name)["runningCount"] for name in SERVICES))
@@ -50,19 +48,9 @@ class Site:
     def push(self, service: str, tag: str) -> str:
         """Push a new image and return its digest."""
         repository = f"{PREFIX}-{service}-ecr"
-        place = images.Target(
-            registry=f"127.0.0.1:{self.local.port}", repository=repository, tag=tag
-        )
         with images.made(architecture="arm64", title=tag) as layout:
-            images.push_layout(layout, place)
-        return self.digest(repository, tag)
-
-    def digest(self, repository: str, tag: str) -> str:
-        """Return the digest that a tag names."""
-        found = self.aws("ecr").describe_images(
-            repositoryName=repository, imageIds=[{"imageTag": tag}]
-        )
-        return str(found["imageDetails"][0]["imageDigest"])
+            images.push_layout(layout, self.world.target(repository, tag))
+        return self.world.tagged(repository, tag)
 
     def service(self, name: str) -> dict[str, Any]:
         """Return a service as ECS describes it."""
@@ -74,11 +62,7 @@ class Site:
 
     def deployments(self, name: str) -> list[dict[str, Any]]:
         """Return a service's deployments, the newest first."""
-        listed = self.aws("ecs").list_service_deployments(
-            cluster=CLUSTER, service=f"{PREFIX}-{name}"
-        )
-        found: list[dict[str, Any]] = listed["serviceDeployments"]
-        return found
+        return self.world.deployments(f"{PREFIX}-{name}")
 
     def instance(self, name: str = INSTANCE) -> dict[str, Any]:
         """Return a database instance as RDS describes it."""
@@ -125,25 +109,9 @@ class Site:
         return int(got["ApproximateNumberOfMessages"])
 
     def decisions(self) -> list[str]:
-        """Return what the rollout function decided, the newest last."""
-        pages = self.aws("logs").get_paginator("filter_log_events")
-        found = [
-            event["message"].rstrip()
-            for page in pages.paginate(logGroupName=f"/aws/lambda/{PREFIX}-rollout")
-            for event in page["events"]
-        ]
-        return [text for text in found if not text.startswith(("START ", "END ", "REPORT "))]
-
-    def variable(self, service: str, name: str) -> str:
-        """Return an environment variable of a service's containers."""
-        definition = self.aws("ecs").describe_task_definition(
-            taskDefinition=self.service(service)["taskDefinition"]
-        )["taskDefinition"]
-        values = {
-            each["name"]: each["value"]
-            for each in definition["containerDefinitions"][0]["environment"]
-        }
-        return str(values[name])
+        """Return the decisions of the rollout function, the newest last."""
+        own = ("START ", "END ", "REPORT ")
+        return [text for text in self.world.log() if not text.startswith(own)]
 
 
 def nothing(_site: Site) -> None:
@@ -179,18 +147,18 @@ class Step:
 
 def a_worse_image(site: Site) -> None:
     repository = f"{PREFIX}-backend-ecr"
-    site.notes["good"] = site.digest(repository, "live")
+    site.notes["good"] = site.world.tagged(repository, "live")
     rolled = site.aws("ecr").describe_images(
         repositoryName=repository, imageIds=[{"imageTag": "live"}]
     )["imageDetails"][0]["imageTags"]
     site.notes["rolled"] = next(tag for tag in rolled if tag.startswith("rolled-"))
     site.notes["bad"] = site.push("backend", "second")
-    until(lambda: site.digest(repository, "live") == site.notes["bad"])
+    until(lambda: site.world.tagged(repository, "live") == site.notes["bad"])
 
 
 def the_image_before(site: Site) -> None:
     repository = f"{PREFIX}-backend-ecr"
-    until(lambda: site.digest(repository, "live") == site.notes["good"])
+    until(lambda: site.world.tagged(repository, "live") == site.notes["good"])
     for name in ("backend-flask", "backend-celery"):
         until(lambda name=name: site.deployments(name)[0]["status"] == "SUCCESSFUL")  # type: ignore[misc]
 
@@ -224,7 +192,7 @@ def a_dead_letter(site: Site) -> None:
             "result": "SUCCESS",
             "repository-name": repository,
             "image-tag": "first",
-            "image-digest": site.digest(repository, "first"),
+            "image-digest": site.world.tagged(repository, "first"),
         },
     }
     site.aws("sqs").send_message(
@@ -354,25 +322,14 @@ def another_certificate(site: Site) -> None:
 # -- the bill
 
 
-def compare(site: Site) -> None:
-    """Have the rollout function compare every service with what it must be, as its rule does."""
-    event = {"source": "aws.events", "detail-type": "Scheduled Event", "id": str(uuid.uuid4())}
-    site.aws("sqs").send_message(
-        QueueUrl=site.queue("rollout-images.fifo"),
-        MessageBody=json.dumps(event),
-        MessageGroupId="images",
-    )
-    until(lambda: site.waiting("rollout-images.fifo") == 0)
-
-
 def stopped_services(*names: str) -> Callable[[Site], None]:
     """None runs, whatever scaling and the comparison every five minutes want."""
 
     def check(site: Site) -> None:
         for name in names:
             until(lambda name=name: site.service(name)["runningCount"] == 0)  # type: ignore[misc]
-        scale_out(site)
-        compare(site)
+        site.notes["alarms"] = [*site.notes.get("alarms", ()), *site.world.alarm()]
+        site.world.look()
         for name in names:
             found = site.service(name)
             assert (found["desiredCount"], found["runningCount"]) == (0, 0)
@@ -380,25 +337,9 @@ def stopped_services(*names: str) -> Callable[[Site], None]:
     return check
 
 
-def scale_out(site: Site) -> None:
-    """Have every alarm by which scaling adds tasks go into ALARM."""
-    cloudwatch = site.aws("cloudwatch")
-    names = [
-        alarm["AlarmName"]
-        for page in cloudwatch.get_paginator("describe_alarms").paginate()
-        for alarm in page["MetricAlarms"]
-        if any(":policyName/" in action for action in alarm["AlarmActions"])
-    ]
-    site.notes["rang"] = site.notes.get("rang", 0) + len(names)  # none at a fixed count
-    for name in names:
-        for state in ("OK", "ALARM"):
-            cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
-    time.sleep(1)  # by then scaling has acted
-
-
 def two_workers_at_most(site: Site) -> None:
     started_again("backend-celery")(site)
-    compare(site)
+    site.world.look()
     assert site.target("backend-celery")["MaxCapacity"] == 2
 
 
@@ -411,7 +352,7 @@ def started_again(*names: str) -> Callable[[Site], None]:
 
 
 def compared_and_started(site: Site) -> None:
-    compare(site)
+    site.world.look()
     started_again("backend-celery")(site)
 
 
@@ -493,7 +434,7 @@ def both_arrive(site: Site) -> None:
 
 
 def more_workers(site: Site) -> None:
-    compare(site)
+    site.world.look()
     until(lambda: site.target("backend-celery")["MaxCapacity"] == 8)
     providers = site.service("backend-celery").get("capacityProviderStrategy") or []
     assert "FARGATE_SPOT" not in {each["capacityProvider"] for each in providers}
@@ -842,7 +783,7 @@ def destroyed_too_early(site: Site) -> None:
 
 
 def destroyed(site: Site) -> None:
-    assert site.notes["rang"]
+    assert site.notes["alarms"]  # scaling took part
     assert site.local.resources() == []
     assert site.instances() == set()
 

@@ -473,18 +473,18 @@ def document() -> str:
         "| --- | --- |",
         *[f"| {what}: `{url}` | {answer}: {meaning} |" for what, url, answer, meaning in RELAYS],
         *[
-            f"| an allowed site that redirects to `{url}` | 302: the browser's to follow |"
+            f"| an allowed site that redirects to `{url}` | 302: not followed |"
             for url in REDIRECTS
         ],
         "",
-        "**The list is what refuses.** Without `allowProxyFor` terriajs-server 4.0.4 fetches from",
-        "an address that is written with a port (`http://169.254.170.2:80/`), whatever is in its",
-        "list of refused addresses.",
+        "**`allowProxyFor` is required.** Without it, terriajs-server 4.0.4 connects to an IP",
+        "address that is written with a port (`http://169.254.170.2:80/`), even one that",
+        "`blacklistedAddresses` lists.",
         "",
-        "What stands behind that, and is not run here: the task's security group lets TerriaMap",
-        "reach port 443 alone, and of the stack only interface endpoints (`interfaceEndpoints`)",
-        "accept connections from it. Its role has no permissions but those of `ecsExec`, and the",
-        "path of a task's credentials is known to that task alone.",
+        "Further protection, not tested here: TerriaMap's security group allows outbound",
+        "connections to port 443 only, and within the stack only interface endpoints",
+        "(`interfaceEndpoints`) accept connections from it. Its task role has no permissions",
+        "except those of `ecsExec`, and only the task itself knows the path of its credentials.",
         "",
         "## Smuggling",
         "",
